@@ -1,0 +1,32 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export LANGGRAPH_STRICT_MSGPACK = true
+
+.PHONY: demo test lint types unit clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -e ".[catboost]" --group dev
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/automl-agent run "Predict whether a tumour is malignant. Accuracy at least 0.93, answers within 20 ms." \
+	    --data examples/breast_cancer.csv --budget 60 --out automl-runs/demo
+
+test: lint types unit
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

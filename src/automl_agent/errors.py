@@ -1,0 +1,48 @@
+"""What can go wrong, as a tree.
+
+    AutoMLError
+    ├── InputError         the caller's data, words or options: one clear line, exit status 2
+    │   └── MissingExtra   an optional package is needed: names the extra
+    ├── ConfigurationError a programming mistake in the use of the library (unknown agent name, bad settings)
+    ├── JobError           a job of a worker failed, timed out or outgrew its memory
+    └── BundleError        a bundle is damaged or was changed
+
+A refused request, an open question and a missed constraint are results (`Report.status`), not errors.
+"""
+
+from __future__ import annotations
+
+
+class AutoMLError(Exception):
+    """Base of every error that the library raises on purpose."""
+
+
+class InputError(AutoMLError):
+    """Bad input. The message is one line that names the file, column, option or value, and what would be accepted."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(f"{message} {hint}".strip())
+
+
+class MissingExtra(InputError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"'{package}' is not installed.", hint=f"Install it with: pip install 'automl-agent[{extra}]'")
+
+
+class ConfigurationError(AutoMLError):
+    """The library was called with arguments that cannot work."""
+
+
+class JobError(AutoMLError):
+    """A job failed in its worker. `kind` is `error`, `timeout`, `memory`, `crash` or `cancelled`."""
+
+    def __init__(self, message: str, kind: str = "error") -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class BundleError(AutoMLError):
+    """A bundle cannot be used: a file is missing, was changed, or does not fit."""

@@ -1,0 +1,476 @@
+"""The records that flow through the graph: frozen, typed, small, serialisable.
+
+Each is made by one part of the system and says so; each names the records before it by id. Data, models and code never
+enter a record: they live in the artifact store and a record holds their id. Numbers are plain Python numbers (a
+checkpoint refuses numpy's).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = str | int | float | bool | None
+"""A value that survives JSON and a checkpoint unchanged."""
+
+Params = dict[str, "str | int | float | bool | None | list[str] | list[int] | list[float]"]
+"""Hyper-parameters of a candidate, or options of a data step."""
+
+Comparison = Literal["<=", "<", ">=", ">", "==", "in", "not in"]
+Status = Literal["delivered", "missed", "refused", "needs_answer", "planned", "failed"]
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------- what the caller says
+
+
+class Request(Record):
+    """What the caller wants. Every field but `words` may be left out; what is given overrules what is inferred."""
+
+    words: str
+    """The request in plain words."""
+    data: tuple[str, ...] = ()
+    """Paths of files or folders. Two files named train and test are taken as a user's own split."""
+    test_data: str | None = None
+    """The user's own test file, with the target column."""
+    family: str | None = None
+    """Name of a task family, e.g. `tabular_regression`."""
+    target: str | None = None
+    positive: str | None = None
+    """The class that counts as positive, as written in the data."""
+    metric: str | None = None
+    time: str | None = None
+    """Column by which rows are ordered in time: the test is the last part."""
+    group: str | None = None
+    """Column whose equal values must stay on one side of every split."""
+    ignore: tuple[str, ...] = ()
+    """Columns that no model may see."""
+    options: dict[str, Scalar] = Field(default_factory=dict)
+    """Options of the task family."""
+    budget: float | None = None
+    """Seconds from the start to the result; overrules `Settings.budget`."""
+    trials: int | None = None
+    max_cost: float | None = None
+    """US dollars for language-model calls."""
+    seed: int | None = None
+    out: str | None = None
+    """Folder for the result."""
+
+
+# ---------------------------------------------------------------- what was understood
+
+
+class Inference(Record):
+    """One field of the task that the user did not spell out: what was taken for it, and from what."""
+
+    field: str
+    value: str
+    reason: str
+    by: Literal["user", "rules", "model"] = "rules"
+
+
+class Constraint(Record):
+    """A requirement that is checked as a number or as membership, never as an opinion."""
+
+    measure: str
+    """A metric's name, `latency_ms`, `size_mb`, `train_seconds`, `memory_mb` or `model_family`."""
+    comparison: Comparison
+    value: float | str | tuple[str, ...]
+    unit: str = ""
+    words: str = ""
+    """The user's own phrase."""
+
+
+class User(Record):
+    intent: str = ""
+    expertise: Literal["novice", "practitioner", "expert"] = "novice"
+
+
+class Problem(Record):
+    area: str = "tabular"
+    downstream_task: str = ""
+    domain: str = ""
+    description: str = ""
+
+
+class DatasetSpec(Record):
+    name: str
+    source: Literal["upload", "link", "named", "described"] = "upload"
+    location: str = ""
+    modality: str = "table"
+
+
+class Service(Record):
+    target_device: str = "cpu"
+    endpoint: str = "http"
+
+
+class TaskSpec(Record):
+    """The Prompt Agent's reading of a request: the paper's keys, and what a pipeline needs besides."""
+
+    words: str
+    user: User = User()
+    problem: Problem = Problem()
+    dataset: tuple[DatasetSpec, ...] = ()
+    model: tuple[str, ...] = ()
+    """Model families that the user asked for."""
+    knowledge: tuple[str, ...] = ()
+    """Hints that the user gave in words."""
+    service: Service = Service()
+    family: str = ""
+    target: str | None = None
+    positive: str | None = None
+    metric: str = ""
+    higher_is_better: bool = True
+    constraints: tuple[Constraint, ...] = ()
+    deliverables: tuple[str, ...] = ()
+    """Artefacts asked for: `confusion_matrix`, `report`, `feature_importance`, `learning_curve`, ..."""
+    time: str | None = None
+    group: str | None = None
+    ignore: tuple[str, ...] = ()
+    options: dict[str, Scalar] = Field(default_factory=dict)
+    inferences: tuple[Inference, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Question(Record):
+    """What must be answered before a run can start."""
+
+    field: str
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- what the data are
+
+
+class Finding(Record):
+    """Something noticed in the data, and what was done about it."""
+
+    kind: str
+    """`leak`, `id`, `constant`, `empty`, `duplicates`, `target_copy`, `missing_target`, `infinite`, `drift`, ..."""
+    columns: tuple[str, ...] = ()
+    count: int = 0
+    text: str
+    action: str = ""
+    """What the library did: `dropped`, `kept`, `grouped`, `replaced by missing`, ..."""
+
+
+class DataProfile(Record):
+    """What was measured on the training rows. The summary is here; the columns lie in the data folder."""
+
+    family: str
+    fingerprint: str
+    """Hash of the materialised data, the split and the folds: the data part of a trial's key."""
+    data: str
+    """Artifact id of the folder with training rows, test inputs, folds and schema (never the test targets)."""
+    rows_train: int
+    rows_test: int
+    columns: int
+    kinds: dict[str, int]
+    """Number of feature columns of each kind."""
+    classes: tuple[str, ...] = ()
+    """Class labels in the order of predicted probabilities; empty for numeric targets."""
+    positive: str | None = None
+    target: dict[str, Scalar] = Field(default_factory=dict)
+    """Measured facts of the target: share of the rarest class, skewness, minimum, maximum, ..."""
+    meta: dict[str, float] = Field(default_factory=dict)
+    """Meta-features that notes and plans put conditions on: `rows`, `columns`, `missing_share`, `imbalance`, ..."""
+    findings: tuple[Finding, ...] = ()
+    split: str = ""
+    """How the test was locked, in words."""
+    folds: int = 5
+    test_reads: int = 0
+    """How often the locked test of these data was read by earlier runs."""
+
+
+# ---------------------------------------------------------------- knowledge and plans
+
+
+class Note(Record):
+    """A cited piece of knowledge: when it applies, and what it suggests."""
+
+    id: str
+    title: str
+    kind: str
+    """`paper`, `kaggle`, `practice`, ..."""
+    source: str
+    families: tuple[str, ...]
+    when: dict[str, str] = Field(default_factory=dict)
+    """Conditions on meta-features, e.g. `{"rows": "<= 3000"}`."""
+    models: tuple[str, ...] = ()
+    """Names of candidates that the note suggests."""
+    steps: tuple[str, ...] = ()
+    """Names of data steps that the note suggests."""
+    text: str = ""
+    relevance: float = 0.0
+    applies: bool = True
+    """Whether the conditions hold on the measured profile."""
+
+
+class CandidateChoice(Record):
+    """A candidate with the parameters that it shall be tried with."""
+
+    candidate: str
+    """Name of a candidate of the task family, or the path of a candidate file."""
+    params: Params = Field(default_factory=dict)
+    reason: str = ""
+
+
+class Plan(Record):
+    """A hypothesis on how to solve the task."""
+
+    id: str
+    title: str
+    hypothesis: str
+    steps: tuple[str, ...]
+    """Data steps to consider, by name."""
+    models: tuple[str, ...]
+    """Candidates to consider, by name, most promising first."""
+    emphasis: Literal["score", "speed", "robustness"] = "score"
+    choices: tuple[CandidateChoice, ...] = ()
+    """Configurations that must be tried as they are."""
+    notes: tuple[str, ...] = ()
+    """Ids of the notes that the plan rests on."""
+    differs: str = ""
+    revision: int = 0
+
+
+class SubTask(Record):
+    """One part of one plan, for one agent."""
+
+    plan: Plan
+    role: str
+    goal: str
+
+
+class Measurement(Record):
+    """A number that an agent rests its decision on."""
+
+    what: str
+    value: float
+    unit: str = ""
+
+
+class DataRecipe(Record):
+    kind: Literal["recipe"] = "recipe"
+    steps: tuple[str, ...] = ()
+    """Data steps kept, because they improved the out-of-fold score."""
+    rejected: tuple[str, ...] = ()
+
+
+class Shortlist(Record):
+    kind: Literal["shortlist"] = "shortlist"
+    choices: tuple[CandidateChoice, ...] = ()
+    rejected: dict[str, str] = Field(default_factory=dict)
+    """Candidates left out, with the reason."""
+
+
+class Suggestions(Record):
+    """What a custom agent adds: candidates to try besides the shortlist, and data steps to use besides the recipe."""
+
+    kind: Literal["suggestions"] = "suggestions"
+    choices: tuple[CandidateChoice, ...] = ()
+    steps: tuple[str, ...] = ()
+
+
+class TaskResult(Record):
+    """A sub-task solved, or failed."""
+
+    plan: str
+    role: str
+    output: DataRecipe | Shortlist | Suggestions | None = Field(default=None, discriminator="kind")
+    measurements: tuple[Measurement, ...] = ()
+    summary: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+
+# ---------------------------------------------------------------- trials and verdicts
+
+
+class Fidelity(Record):
+    """How much data a trial saw. Only scores of equal fidelity are compared."""
+
+    rows: int
+    """Training rows used in each fold at most; 0 means all."""
+    folds: int
+    """Number of folds that were run, counted from the first."""
+
+
+class Trial(Record):
+    """A candidate, trained and measured."""
+
+    id: str
+    """Hash of code, parameters, data and fidelity."""
+    plan: str
+    candidate: str
+    params: Params = Field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+    fidelity: Fidelity
+    score: float | None = None
+    """Out-of-fold score in the user's metric; `None` when the trial failed."""
+    fold_scores: tuple[float, ...] = ()
+    fit_seconds: float = 0.0
+    """Sum over folds, one thread each."""
+    latency_ms: float | None = None
+    """95th percentile for one raw row through one fold's model."""
+    size_mb: float = 0.0
+    """Of one fold's stored model."""
+    memory_mb: float = 0.0
+    """Highest resident memory of the worker during the fit."""
+    origin: str = ""
+    """`agent_data`, `agent_model`, `try_plan`, `portfolio`, `tuning`, `revision`, ..."""
+    revision: int = 0
+    cached: bool = False
+    """Taken from the trial store instead of being run again."""
+    error: str = ""
+
+
+class ConstraintCheck(Record):
+    measure: str
+    comparison: Comparison
+    value: float | str | tuple[str, ...]
+    unit: str = ""
+    measured: float | str | tuple[str, ...] | None = None
+    met: bool = False
+    text: str = ""
+    """The check in one sentence."""
+
+
+class Verdict(Record):
+    """What a verifier decided, and from what."""
+
+    subject: str
+    """`request`, a plan's id, `plans`, `solution` or `grade`."""
+    passed: bool
+    checks: tuple[ConstraintCheck, ...] = ()
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Member(Record):
+    """One trial in the ensemble."""
+
+    trial: str
+    candidate: str
+    plan: str = ""
+    params: Params = Field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+    weight: float
+    folds: tuple[int, ...]
+    """Whose fitted models ship; their predictions are averaged."""
+    score: float | None = None
+    latency_ms: float | None = None
+
+
+class Solution(Record):
+    """What will be delivered when it passes."""
+
+    id: str
+    members: tuple[Member, ...]
+    metric: str
+    score: float
+    """Cross-fitted out-of-fold score: weights and threshold were fitted without the scored fold."""
+    interval: tuple[float, float] | None = None
+    threshold: float | None = None
+    """Probability from which the positive class is answered; binary tasks with a metric on labels only."""
+    latency_ms: float = 0.0
+    """95th percentile of one raw row through the loaded bundle."""
+    size_mb: float = 0.0
+    train_seconds: float = 0.0
+    """Fit time of all that ships."""
+    memory_mb: float = 0.0
+    folder: str
+    """Artifact id of the built, not yet graded bundle."""
+    trials_run: int = 0
+    revision: int = 0
+
+
+class Evidence(Record):
+    """What a failed round teaches the next one."""
+
+    revision: int
+    failed: tuple[str, ...]
+    """What was missed, as measured."""
+    best: float | None
+    tried: tuple[str, ...]
+    """Candidates and steps that were run, with their scores, in short."""
+    ideas: tuple[str, ...] = ()
+    """What the next plans should aim at."""
+
+
+class Grade(Record):
+    """The one look at the locked test."""
+
+    metric: str
+    score: float
+    interval: tuple[float, float]
+    """95 % bootstrap interval."""
+    baseline: float
+    """Score of the trivial baseline on the same rows."""
+    others: dict[str, float] = Field(default_factory=dict)
+    """Further metrics of the family, for the report."""
+    rows: int
+    coverage: float | None = None
+    """Share of test targets inside the 90 % prediction interval (regression)."""
+    reads: int = 1
+    """How often the test of these data has been read, this time included."""
+    details: str = ""
+    """Artifact id of what the report plots: predictions and truth of the test rows."""
+
+
+class ServerCheck(Record):
+    """What was seen when the bundle's own server was started without the library."""
+
+    ok: bool
+    seconds: float = 0.0
+    http_ms: float | None = None
+    """Median time of one `/predict` over HTTP."""
+    text: str = ""
+
+
+class Bundle(Record):
+    """The folder that a user takes away."""
+
+    path: str
+    files: tuple[str, ...] = ()
+    size_mb: float = 0.0
+    server: ServerCheck | None = None
+    retrain: ServerCheck | None = None
+    """One member and fold trained again from the bundle's own code."""
+
+
+class Report(Record):
+    """The result of a run: the object that `--json` prints."""
+
+    status: Status
+    run_id: str = ""
+    reason: str = ""
+    """Why the request was refused, what must be answered, or what was missed."""
+    question: Question | None = None
+    score: float | None = None
+    """Score on the locked test, in `metric`."""
+    task: dict[str, Scalar | list[str]] = Field(default_factory=dict)
+    metric: dict[str, str | float | bool | list[float] | None] = Field(default_factory=dict)
+    constraints: tuple[ConstraintCheck, ...] = ()
+    plans: tuple[dict[str, str | float | list[str] | None], ...] = ()
+    revisions: int = 0
+    bundle: str | None = None
+    predictions: str | None = None
+    report: str | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    cost: dict[str, float] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int:
+        """Exit status of the command line: 0 delivered, 3 a constraint is missed, 4 refused or a question is open."""
+        return {"delivered": 0, "planned": 0, "missed": 3, "refused": 4, "needs_answer": 4, "failed": 1}[self.status]

@@ -1,0 +1,123 @@
+"""Candidate files: the contract, and how they are read and loaded.
+
+A candidate is one Python source file that imports only public libraries and the shared files that it names. It defines,
+as literals (they are read without importing the file):
+
+    TITLE: str                     what it is, for people
+    TAGS: tuple[str, ...]          what people call it and its kind
+    PORTFOLIO: list[dict]          configurations worth trying first
+    SPACE: dict[str, dict]         search space: {"type": "float"|"int"|"categorical", "low", "high", "log", "choices"}
+    REQUIRES: tuple[str, ...]      importable packages it needs            (optional)
+    CONDITIONS: dict[str, str]     on meta-features, {"rows": "<= 20000"}  (optional)
+    SHARED: tuple[str, ...]        shared files, imported by plain name    (optional)
+
+and one class:
+
+    class Model:
+        def __init__(self, task: dict, params: dict, steps: list[str], seed: int, threads: int = 1,
+                     time_limit: float | None = None): ...
+        def fit(self, frame, target): ...               # typed raw rows; class codes (int64) or values (float64)
+        def predict(self, frame): ...                   # (rows, classes) probabilities, or (rows,) values
+        def save(self, folder): ...                     # only formats that run no code when loaded
+        @classmethod
+        def load(cls, folder): ...
+
+`task` is `{"kind": "classification"|"regression"|..., "classes": [...], "metric": "f1", "positive": 1}`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from automl_agent.errors import ConfigurationError
+from automl_agent.tasks.family import Candidate
+
+_REQUIRED = ("TITLE", "TAGS", "PORTFOLIO", "SPACE")
+
+
+def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
+    """Read a candidate's description from its source, without importing it.
+
+    `shared` is the folder of the shared files; by default the file's own folder.
+
+    Raises:
+        ConfigurationError: when the file does not follow the contract.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ConfigurationError(f"Candidate file {path} cannot be read: {error}") from error
+    constants: dict[str, Any] = {}
+    for node in tree.body:
+        names = [target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
+        if isinstance(node, ast.Assign) and len(names) == 1 and names[0].isupper():
+            try:
+                constants[names[0]] = ast.literal_eval(node.value)
+            except ValueError:
+                continue  # a computed constant is the file's own business
+    missing = [name for name in _REQUIRED if name not in constants]
+    if not any(isinstance(node, ast.ClassDef) and node.name == "Model" for node in tree.body):
+        missing.append("class Model")
+    if missing:
+        raise ConfigurationError(f"Candidate file {path} lacks {', '.join(missing)} (see automl_agent.tasks.candidate).")
+    return Candidate(
+        name=path.stem,
+        path=path,
+        title=constants["TITLE"],
+        tags=tuple(constants["TAGS"]),
+        portfolio=tuple(constants["PORTFOLIO"]),
+        space=constants["SPACE"],
+        requires=tuple(constants.get("REQUIRES", ())),
+        conditions=constants.get("CONDITIONS", {}),
+        shared=tuple((shared or path.parent) / name for name in constants.get("SHARED", ())),
+    )
+
+
+def load_candidate(path: Path, shared: Path | None = None) -> ModuleType:
+    """Import a candidate file under a name of its own; its shared files are importable by plain name.
+
+    For workers: the folder of the shared files stays on `sys.path` of the process.
+    """
+    folder = str(shared or path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = f"_candidate_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"Candidate file {path} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def installed(candidate: Candidate) -> bool:
+    """Whether all packages that the candidate needs can be imported (they are not imported here)."""
+    return all(find_spec(package) is not None for package in candidate.requires)
+
+
+def holds(condition: str, value: float | None) -> bool:
+    """Whether a condition such as `"<= 3000"` or `">= 10, < 50"` holds on a meta-feature; an unknown value fails."""
+    if value is None:
+        return False
+    tests = {
+        "<=": lambda bound: value <= bound,
+        ">=": lambda bound: value >= bound,
+        "==": lambda bound: value == bound,
+        "<": lambda bound: value < bound,
+        ">": lambda bound: value > bound,
+    }
+    for part in condition.split(","):
+        part = part.strip()
+        operator = next((name for name in tests if part.startswith(name)), None)
+        if operator is None:
+            raise ConfigurationError(f"Condition {condition!r} must start with one of <=, >=, ==, <, >.")
+        if not tests[operator](float(part[len(operator) :])):
+            return False
+    return True

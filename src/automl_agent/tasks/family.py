@@ -1,0 +1,206 @@
+"""The contract of a task family, and the small records that it speaks in.
+
+A family is one folder with the same files (read, profile, split, metrics, candidates, baseline). Nothing outside knows a
+family's name: families are found through the entry point group `automl_agent.families` (`registry.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from automl_agent.records import DataProfile, Inference, Params, Question, Request, Scalar, TaskSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A metric of a family."""
+
+    name: str
+    """Our name: lower case, underscores, e.g. `roc_auc`."""
+    title: str
+    higher_is_better: bool
+    synonyms: tuple[str, ...] = ()
+    """What people call it, lower case."""
+    needs: Literal["labels", "probabilities", "values"] = "values"
+    low: float | None = None
+    """Smallest possible value; `None` when unbounded."""
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model family as one source file (see `tasks/candidate.py` for the contract of the file)."""
+
+    name: str
+    path: Path
+    title: str
+    tags: tuple[str, ...]
+    """What people call it and its kind: `lightgbm`, `gradient boosting`, `tree`, `linear`, `neural network`, ..."""
+    portfolio: tuple[Params, ...]
+    """Configurations worth trying first, in order. The first must be cheap and good."""
+    space: Mapping[str, Mapping[str, Any]]
+    """Search space: name -> {"type": "float"|"int"|"categorical", "low", "high", "log", "choices"}."""
+    requires: tuple[str, ...] = ()
+    """Packages that must be importable."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Conditions on the profile's meta-features, e.g. {"rows": "<= 20000"}."""
+    shared: tuple[Path, ...] = ()
+    """Shared files that the candidate imports by plain name and that travel with it."""
+
+    @property
+    def sha(self) -> str:
+        """Hash over the source that a trial runs."""
+        digest = hashlib.sha256(self.path.read_bytes())
+        for path in sorted(self.shared):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PeekColumn:
+    """What a short look at a column shows."""
+
+    name: str
+    kind: str
+    """`number`, `category`, `boolean`, `date`, `text`, `id`, `constant` or `empty`."""
+    distinct: int
+    examples: tuple[str, ...] = ()
+    """Up to 20 of the most frequent values, as written."""
+    missing: float = 0.0
+    """Share of missing values."""
+
+
+@dataclass(frozen=True)
+class Peek:
+    """A short look at the data given: enough to understand the words, not more."""
+
+    sources: tuple[str, ...]
+    modality: str
+    """`table`, ..."""
+    rows: int
+    """Rows looked at."""
+    columns: tuple[PeekColumn, ...] = ()
+
+    def column(self, name: str) -> PeekColumn | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A family's understanding of a request and the data at hand."""
+
+    confidence: float
+    """0 (cannot be meant) to 1 (said in so many words). The family with the highest one is taken."""
+    target: str | None = None
+    positive: str | None = None
+    metric: str | None = None
+    options: Mapping[str, Scalar] = field(default_factory=dict)
+    inferences: tuple[Inference, ...] = ()
+    """One for each field that was not given by the caller, the family itself (`field="family"`) included."""
+    question: Question | None = None
+    """Set when the family is meant but something that it needs could not be found."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """One fold, as a worker sees it."""
+
+    train: Any
+    target: Array
+    """Class codes (int64) or values (float64) of the training rows."""
+    valid: Any
+    valid_target: Array
+    valid_rows: Array
+    """Positions of the validation rows among all training rows."""
+
+
+class TaskFamily(Protocol):
+    """What the graph, the agents and the workers need to know of a family.
+
+    Everything must be importable without heavy libraries; pandas, scikit-learn and the like are imported inside methods.
+    """
+
+    name: str
+    title: str
+    area: str
+    metrics: Mapping[str, MetricSpec]
+    steps: Mapping[str, str]
+    """Names of the data steps that a recipe may hold, each with one sentence."""
+    baseline: str
+    """Name of the candidate that is the trivial baseline."""
+    probe: tuple[str, ...]
+    """Candidates, fast ones first, that the Data Agent measures recipes with."""
+
+    def candidates(self) -> Mapping[str, Candidate]:
+        """All candidates of the family, the baseline included."""
+        ...
+
+    def peek(self, request: Request) -> Peek | None:
+        """Look at the request's data; `None` when they are not of this family's kind.
+
+        Raises:
+            InputError: when the data are of this kind but cannot be read.
+        """
+        ...
+
+    def interpret(self, request: Request, peek: Peek | None) -> Reading:
+        """Say how likely the request is meant for this family, and how it would understand it."""
+        ...
+
+    def acquire(self, task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float
+                ) -> DataProfile:  # fmt: skip
+        """Read all, check, profile, lock the test, fix the folds, and materialise.
+
+        Writes training rows, folds, schema and test *inputs* to `folder`, test targets to `private` only.
+        `DataProfile.data` is left empty: the caller fills in the artifact id.
+        """
+        ...
+
+    def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:
+        """Load one fold; `rows` > 0 takes a (stratified) sample of at most so many training rows."""
+        ...
+
+    def training_truth(self, folder: Path) -> Array:
+        """Targets of all training rows, in row order."""
+        ...
+
+    def test_inputs(self, folder: Path) -> Any: ...
+
+    def test_truth(self, private: Path) -> Array: ...
+
+    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+              threshold: float | None = None) -> float:  # fmt: skip
+        """The metric's value.
+
+        `prediction` has shape (rows, classes) with probabilities, or (rows,) with values. `positive` is the code of the
+        positive class. With a `threshold`, the positive class is answered from that probability on (binary only).
+        """
+        ...
+
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+        """The threshold that is best for the metric, or `None` when the metric has no use for one."""
+        ...
+
+
+def loss(metric: MetricSpec, score: float) -> float:
+    """A score as a loss: lower is better."""
+    return -score if metric.higher_is_better else score
+
+
+def better(metric: MetricSpec, score: float, than: float) -> bool:
+    return loss(metric, score) < loss(metric, than)
+
+
+def best(metric: MetricSpec, scores: Sequence[float]) -> float:
+    return min(scores, key=lambda score: loss(metric, score))
