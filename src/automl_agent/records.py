@@ -7,14 +7,16 @@ checkpoint refuses numpy's).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from automl_agent.frames import stored_data
 
 Scalar = str | int | float | bool | None
 """A value that survives JSON and a checkpoint unchanged."""
 
-Params = dict[str, "str | int | float | bool | None | list[str] | list[int] | list[float]"]
+Params = dict[str, str | int | float | bool | list[str] | list[int] | list[float] | None]
 """Hyper-parameters of a candidate, or options of a data step."""
 
 Comparison = Literal["<=", "<", ">=", ">", "==", "in", "not in"]
@@ -33,10 +35,11 @@ class Record(BaseModel):
 class Request(Record):
     """What the caller wants. Every field but `words` may be left out; what is given overrules what is inferred."""
 
-    words: str
+    words: str = ""
     """The request in plain words."""
-    data: tuple[str, ...] = ()
-    """Paths of files or folders. Two files named train and test are taken as a user's own split."""
+    data: Annotated[tuple[str, ...], BeforeValidator(stored_data)] = ()
+    """Paths of files or folders, or pandas data frames (stored, and replaced by their paths). Two files named train and
+    test are taken as a user's own split."""
     test_data: str | None = None
     """The user's own test file, with the target column."""
     family: str | None = None
@@ -378,6 +381,8 @@ class Solution(Record):
     metric: str
     score: float
     """Cross-fitted out-of-fold score: weights and threshold were fitted without the scored fold."""
+    others: dict[str, float] = Field(default_factory=dict)
+    """Further metrics that constraints ask for, cross-fitted alike."""
     interval: tuple[float, float] | None = None
     threshold: float | None = None
     """Probability from which the positive class is answered; binary tasks with a metric on labels only."""

@@ -27,6 +27,10 @@ class Pool(Protocol):
     size: int
     """Number of jobs that run at once."""
 
+    def prepare(self) -> None:
+        """Start the workers ahead of the first job, in the background; may do nothing."""
+        ...
+
     def submit(self, job: Job) -> Future[dict[str, Any]]:
         """Queue a job. The future raises `JobError` (error, timeout, memory, crash, cancelled)."""
         ...

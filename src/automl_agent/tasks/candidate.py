@@ -65,7 +65,9 @@ def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
     if not any(isinstance(node, ast.ClassDef) and node.name == "Model" for node in tree.body):
         missing.append("class Model")
     if missing:
-        raise ConfigurationError(f"Candidate file {path} lacks {', '.join(missing)} (see automl_agent.tasks.candidate).")
+        raise ConfigurationError(
+            f"Candidate file {path} lacks {', '.join(missing)} (see automl_agent.tasks.candidate)."
+        )
     return Candidate(
         name=path.stem,
         path=path,
@@ -82,11 +84,11 @@ def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
 def load_candidate(path: Path, shared: Path | None = None) -> ModuleType:
     """Import a candidate file under a name of its own; its shared files are importable by plain name.
 
-    For workers: the folder of the shared files stays on `sys.path` of the process.
+    For workers: the folder of the shared files stays on `sys.path` of the process. The candidate's own folder does not
+    go there: a file named like the package that it wraps would hide it.
     """
-    folder = str(shared or path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    if shared is not None and str(shared) not in sys.path:
+        sys.path.insert(0, str(shared))
     name = f"_candidate_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

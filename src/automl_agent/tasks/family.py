@@ -1,7 +1,7 @@
 """The contract of a task family, and the small records that it speaks in.
 
-A family is one folder with the same files (read, profile, split, metrics, candidates, baseline). Nothing outside knows a
-family's name: families are found through the entry point group `automl_agent.families` (`registry.py`).
+A family is one folder with the same files (read, profile, split, metrics, candidates, baseline). Nothing outside knows
+a family's name: families are found through the entry point group `automl_agent.families` (`registry.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from automl_agent.records import DataProfile, Inference, Params, Question, Request, Scalar, TaskSpec
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
@@ -113,6 +112,29 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class DataStep:
+    """Something that a recipe may do to the data before a model sees them."""
+
+    text: str
+    """What it does, in one sentence."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Conditions on meta-features, without which it does nothing."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The outline of a plan that makes sense for a family; the planner fits it to the data and the notes."""
+
+    title: str
+    hypothesis: str
+    models: tuple[str, ...]
+    """Candidates, most promising first."""
+    steps: tuple[str, ...]
+    """Data steps worth measuring."""
+    emphasis: Literal["score", "speed", "robustness"] = "score"
+
+
+@dataclass(frozen=True)
 class FoldData:
     """One fold, as a worker sees it."""
 
@@ -128,19 +150,22 @@ class FoldData:
 class TaskFamily(Protocol):
     """What the graph, the agents and the workers need to know of a family.
 
-    Everything must be importable without heavy libraries; pandas, scikit-learn and the like are imported inside methods.
+    Everything must be importable without heavy libraries; pandas and the like are imported inside methods.
     """
 
     name: str
     title: str
     area: str
     metrics: Mapping[str, MetricSpec]
-    steps: Mapping[str, str]
-    """Names of the data steps that a recipe may hold, each with one sentence."""
+    steps: Mapping[str, DataStep]
+    """The data steps that a recipe may hold, by name."""
     baseline: str
     """Name of the candidate that is the trivial baseline."""
     probe: tuple[str, ...]
     """Candidates, fast ones first, that the Data Agent measures recipes with."""
+
+    blueprints: tuple[Blueprint, ...]
+    """Outlines of plans that differ by design, the most promising first."""
 
     def candidates(self) -> Mapping[str, Candidate]:
         """All candidates of the family, the baseline included."""
@@ -162,7 +187,7 @@ class TaskFamily(Protocol):
                 ) -> DataProfile:  # fmt: skip
         """Read all, check, profile, lock the test, fix the folds, and materialise.
 
-        Writes training rows, folds, schema and test *inputs* to `folder`, test targets to `private` only.
+        Writes training rows, folds, schema and test *inputs* to `folder`, the test targets to `private` only.
         `DataProfile.data` is left empty: the caller fills in the artifact id.
         """
         ...

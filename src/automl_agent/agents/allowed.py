@@ -1,0 +1,69 @@
+"""Which candidates may be tried at all: what the user's words, the data and the installed packages allow."""
+
+from __future__ import annotations
+
+from automl_agent.errors import InputError
+from automl_agent.records import Constraint, DataProfile, TaskSpec
+from automl_agent.tasks.candidate import holds, installed
+from automl_agent.tasks.family import Candidate, TaskFamily
+
+_DIGITS = str.maketrans("", "", " -_")
+
+
+def allowed_candidates(
+    family: TaskFamily, task: TaskSpec, profile: DataProfile
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names of the candidates that may be tried, and the others with the reason.
+
+    Raises:
+        InputError: when the user's words leave no candidate, naming those that there are.
+    """
+    left_out: dict[str, str] = {}
+    allowed: list[str] = []
+    for name, candidate in family.candidates().items():
+        if name == family.baseline:
+            continue
+        reason = _forbidden(candidate, task.constraints)
+        if not reason and not installed(candidate):
+            reason = f"needs {', '.join(candidate.requires)}, which is not installed"
+        if not reason:
+            failed = [
+                f"{key} {rule}" for key, rule in candidate.conditions.items() if not holds(rule, profile.meta.get(key))
+            ]
+            reason = f"is for {' and '.join(failed)}" if failed else ""
+        if reason:
+            left_out[name] = reason
+        else:
+            allowed.append(name)
+    if not allowed:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise InputError(f"No model family is left that the request allows ({reasons}).")
+    return tuple(allowed), left_out
+
+
+def useful_steps(family: TaskFamily, profile: DataProfile) -> tuple[str, ...]:
+    """Data steps that can do anything on data of this profile."""
+    return tuple(
+        name
+        for name, step in family.steps.items()
+        if all(holds(rule, profile.meta.get(key)) for key, rule in step.conditions.items())
+    )
+
+
+def meets_wish(candidate: Candidate, constraint: Constraint) -> bool:
+    """Whether a candidate satisfies a `model_family` constraint."""
+    wanted = constraint.value if isinstance(constraint.value, tuple) else (str(constraint.value),)
+    names = {_plain(tag) for tag in (candidate.name, candidate.title, *candidate.tags)}
+    hit = any(_plain(word) in names for word in wanted)
+    return hit == (constraint.comparison in ("in", "=="))
+
+
+def _forbidden(candidate: Candidate, constraints: tuple[Constraint, ...]) -> str:
+    for constraint in constraints:
+        if constraint.measure == "model_family" and not meets_wish(candidate, constraint):
+            return f"the request says {constraint.words!r}" if constraint.words else "the request excludes it"
+    return ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().translate(_DIGITS).rstrip("s")

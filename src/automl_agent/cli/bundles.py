@@ -1,0 +1,69 @@
+"""`automl-agent predict|serve|verify BUNDLE`: what can be done with a delivered bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from automl_agent.errors import InputError
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Write the file's rows with predictions; what is odd about them is said on stderr.
+
+    Raises:
+        InputError: when the bundle or the file is missing or cannot be used.
+    """
+    from automl_agent.delivery.checks import predict_file
+
+    bundle, file = bundle_folder(args.bundle), _existing(args.file)
+    out = predict_file(bundle, file, Path(args.output) if args.output else None, args.reasons)
+    print(json.dumps({"predictions": str(out)}) if args.json else out)
+    return 0
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Become the bundle's own server, in the foreground; it needs nothing of this library."""
+    script = bundle_folder(args.bundle) / "serve.py"
+    command = [sys.executable, str(script), "--host", args.host, "--port", str(args.port)]
+    if os.name == "nt":  # no exec there that keeps the console
+        return subprocess.run(command, check=False).returncode
+    sys.stdout.flush()
+    return os.execv(command[0], command)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check hashes and known rows; with the data, train every member and fold again. Status 1 when a check fails."""
+    from automl_agent.delivery.checks import verify_bundle
+
+    checks = verify_bundle(bundle_folder(args.bundle), _existing(args.data) if args.data else None)
+    if args.json:
+        print(json.dumps(checks, indent=2))
+    else:
+        for check in checks:
+            print(f"{'ok' if check['ok'] else 'FAILED':<8}{check['check']}: {check['text']}")
+    return 0 if all(check["ok"] for check in checks) else 1
+
+
+def bundle_folder(text: str) -> Path:
+    """The bundle's folder; the result folder that holds one will do.
+
+    Raises:
+        InputError: when there is none.
+    """
+    folder = Path(text).expanduser()
+    for place in (folder, folder / "bundle"):
+        if (place / "manifest.json").is_file() and (place / "predict.py").is_file():
+            return place.resolve()
+    raise InputError(f"{text} is not a bundle.", hint="Give the folder that holds predict.py and manifest.json.")
+
+
+def _existing(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise InputError(f"There is no file {text}.")
+    return path

@@ -1,0 +1,164 @@
+"""`automl-agent doctor`: checks what a run needs, one line each, with what to do when something is missing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from automl_agent.cli.folders import home_of
+
+EXTRAS = {"catboost": "catboost", "torch": "torch"}
+"""Extra -> module."""
+MEMORY_GB, DISK_GB = 2.0, 1.0
+"""Below these a run on a table of 50,000 rows may not end well."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    level: Literal["ok", "note", "problem"]
+    text: str
+    remedy: str = ""
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Exit status 1 when something that a run needs does not work."""
+    home = home_of(args)
+    checks: dict[str, Callable[[], Finding]] = {
+        "python": _python,
+        "packages": _packages,
+        "extras": _extras,
+        "cpus": _cpus,
+        "memory": _memory,
+        "disk": lambda: _disk(home),
+        "home": lambda: _home(home),
+        "worker": _worker,
+        "knowledge": _knowledge,
+    }
+    findings = []
+    for name, check in checks.items():
+        finding = _run(name, check)
+        findings.append(finding)
+        if not args.json:
+            print(
+                f"{finding.level:<8} {finding.check:<10} {finding.text}"
+                + (f"  -> {finding.remedy}" if finding.remedy else "")
+            )
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    return int(any(finding.level == "problem" for finding in findings))
+
+
+def _run(name: str, check: Callable[[], Finding]) -> Finding:
+    """One check; whatever it raises is its finding."""
+    try:
+        return check()
+    except Exception as error:
+        return Finding(name, "problem", f"{type(error).__name__}: {error}", "Reinstall: pip install -U automl-agent")
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{platform.python_version()} on {platform.platform(terse=True)}")
+
+
+def _packages() -> Finding:
+    """Versions of the direct dependencies, as the package's own metadata name them."""
+    found, missing = [], []
+    for requirement in requires("automl-agent") or ():
+        if "extra ==" in requirement:
+            continue
+        name = requirement.split(";")[0].split("[")[0]
+        name = name[: next((i for i, sign in enumerate(name) if sign in "<>=!~ "), len(name))]
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding(
+            "packages", "problem", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
+    return Finding("packages", "ok", ", ".join([f"automl-agent {version('automl-agent')}", *found]))
+
+
+def _extras() -> Finding:
+    missing = [extra for extra, module in EXTRAS.items() if find_spec(module) is None]
+    if not missing:
+        return Finding("extras", "ok", f"{', '.join(EXTRAS)} are there")
+    present = [extra for extra in EXTRAS if extra not in missing]
+    text = f"{', '.join(present) or 'none'} there; without {', '.join(missing)} fewer candidates are tried"
+    return Finding("extras", "note", text, f"pip install 'automl-agent[{','.join(missing)}]'")
+
+
+def _cpus() -> Finding:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Finding("cpus", "ok", f"{usable} usable of {os.cpu_count()}")
+
+
+def _memory() -> Finding:
+    info = Path("/proc/meminfo")
+    if not info.exists():
+        return Finding("memory", "note", "cannot be measured on this system")
+    free = (
+        next(int(line.split()[1]) for line in info.read_text().splitlines() if line.startswith("MemAvailable")) / 2**20
+    )
+    level: Literal["ok", "note"] = "ok" if free >= MEMORY_GB else "note"
+    return Finding("memory", level, f"{free:.1f} GB available", "" if level == "ok" else "Use fewer workers: --cpus 1")
+
+
+def _disk(home: Path) -> Finding:
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 2**30
+    if free < DISK_GB:
+        return Finding("disk", "problem", f"{free:.1f} GB free at {there}", "Free some, or give another --home.")
+    return Finding("disk", "ok", f"{free:.1f} GB free at {there}")
+
+
+def _home(home: Path) -> Finding:
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        return Finding("home", "problem", f"{there} is not writable: {error.strerror}", "Give another one with --home.")
+    return Finding("home", "ok", f"{home} is writable")
+
+
+def _worker() -> Finding:
+    """A worker process starts, imports what candidates need, and answers."""
+    from automl_agent.execution.local import LocalExecutor
+    from automl_agent.execution.protocol import Job
+
+    executor = LocalExecutor(preload=())
+    try:
+        modules = ["numpy", "pandas", "sklearn", "lightgbm"]
+        job = Job("automl_agent.execution.worker:warm", {"modules": modules}, timeout=60)
+        loaded = executor.pool("doctor", 1).submit(job).result(timeout=90)["loaded"]
+    finally:
+        executor.release("doctor")
+    missing = [name for name in modules if name not in loaded]
+    if missing:
+        return Finding(
+            "worker", "problem", f"starts, but cannot import {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
+    return Finding("worker", "ok", "starts and answers")
+
+
+def _knowledge() -> Finding:
+    """The store builds from the library's notes and answers a query: in a scratch folder, home stays as it is."""
+    from automl_agent.knowledge import api
+
+    with tempfile.TemporaryDirectory() as scratch:
+        notes = api.search(Path(scratch), "gradient boosting on a small table", None, 1)
+    if not notes:
+        return Finding("knowledge", "problem", "the store holds no notes", "automl-agent knowledge build")
+    return Finding("knowledge", "ok", "the store builds and answers")

@@ -1,0 +1,175 @@
+"""Every command and option, with its help. Imports nothing but argparse: `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import NoReturn
+
+from automl_agent.errors import InputError
+
+EPILOG = """\
+exit status:
+  0  a model was delivered and meets every constraint
+  3  a model was delivered, but a constraint is missed
+  4  the request was refused, or a question must be answered
+  2  bad input        1  a fault of ours
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `InputError` where argparse would print its usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message.rstrip('.')}.", hint=f"See: {self.prog} --help")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="automl-agent",
+        description="From a sentence and some data to a verified, served machine-learning model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.set_defaults(handler=None, home=None)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add_run(commands)
+    _add_bundle_commands(commands)
+    _add_looks(commands)
+    _add_knowledge(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # the type has no public name
+
+
+def _command(commands: Commands[Parser], name: str, handler: str, text: str) -> Parser:
+    parser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=EPILOG if name == "run" else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    parser.set_defaults(handler=f"automl_agent.cli.{handler}")
+    return parser
+
+
+def _home(parser: Parser) -> None:
+    parser.add_argument("--home", metavar="DIR", help="runs, trials, notes (AUTOML_AGENT_HOME or .automl-agent)")
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def _add_run(commands: Commands[Parser]) -> None:
+    run = _command(commands, "run", "run:run", "make a model from a request in plain words")
+    run.add_argument("words", nargs="?", metavar="REQUEST", help="what you want, in plain words")
+    data = run.add_argument_group("data")
+    data.add_argument("--data", nargs="+", action="extend", metavar="PATH", help="files or folders")
+    data.add_argument("--test-data", metavar="PATH", help="your own test file, with the target column")
+    task = run.add_argument_group("what is meant (overrules what is inferred)")
+    task.add_argument("--family", metavar="NAME", help="task family, e.g. tabular_regression")
+    task.add_argument("--target", metavar="C", help="column to predict")
+    task.add_argument("--positive", metavar="V", help="class that counts as positive")
+    task.add_argument("--metric", metavar="M", help="metric to optimise")
+    task.add_argument("--time", metavar="C", help="column that orders rows in time; the test is the last part")
+    task.add_argument("--group", metavar="C", help="column whose equal values stay on one side of every split")
+    task.add_argument("--ignore", nargs="+", action="extend", metavar="C", help="columns that no model may see")
+    task.add_argument("--set", type=_pair, action="append", metavar="KEY=VALUE", help="option of the task family")
+    _add_limits(run)
+    course = run.add_argument_group("course of the run")
+    course.add_argument("--model", metavar="NAME", help="language model, e.g. openai:gpt-5; rules need none")
+    course.add_argument(
+        "--plan-only", action="store_true", default=None, help="show understanding and plans, train nothing"
+    )
+    course.add_argument("--no-retrieval", action="store_true", default=None, help="plan without the knowledge base")
+    course.add_argument("--approve", action="store_true", default=None, help="ask before the costly part")
+    course.add_argument("--resume", metavar="RUN", help="continue a run: its id, or 'last'")
+    course.add_argument("--answer", metavar="TEXT", help="answer to the question that a run stopped at")
+    course.add_argument("--yes", action="store_true", help="approve the plans that a run stopped at")
+    output = run.add_argument_group("output")
+    output.add_argument("--out", metavar="DIR", help="folder for the result (automl-runs/RUN)")
+    _home(run)
+    _json(run)
+
+
+def _add_limits(run: Parser) -> None:
+    limits = run.add_argument_group("limits")
+    limits.add_argument("--budget", type=_number, metavar="SECONDS", help="from the start to the result (120)")
+    limits.add_argument("--trials", type=int, metavar="N", help="bound on the number of trials")
+    limits.add_argument("--max-cost", type=_number, metavar="USD", help="bound on language-model costs")
+    limits.add_argument("--plans", type=int, metavar="N", help="plans made in each round (3)")
+    limits.add_argument("--cpus", type=int, metavar="N", help="worker processes (all cores)")
+    limits.add_argument("--seed", type=int, metavar="N", help="seed of splits, models and search (0)")
+
+
+def _add_bundle_commands(commands: Commands[Parser]) -> None:
+    predict = _command(commands, "predict", "bundles:predict", "predict the rows of a file with a bundle")
+    predict.add_argument("bundle", metavar="BUNDLE")
+    predict.add_argument("file", metavar="FILE")
+    predict.add_argument("--out", dest="output", metavar="FILE", help="where to write (FILE.predictions.csv)")
+    predict.add_argument("--reasons", action="store_true", help="add what contributed most to each prediction")
+    serve = _command(commands, "serve", "bundles:serve", "serve a bundle over HTTP until interrupted")
+    serve.add_argument("bundle", metavar="BUNDLE")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen on (%(default)s)")
+    verify = _command(commands, "verify", "bundles:verify", "check a bundle: hashes, golden rows, retraining")
+    verify.add_argument("bundle", metavar="BUNDLE")
+    verify.add_argument(
+        "--data", metavar="PATH", help="the data it was made from: every member and fold is trained again"
+    )
+    for parser in (predict, verify):
+        _json(parser)
+
+
+def _add_looks(commands: Commands[Parser]) -> None:
+    runs = _command(commands, "runs", "inspect:runs", "list the runs")
+    show = _command(commands, "show", "inspect:show", "show one run")
+    show.add_argument("run", metavar="RUN", help="its id, or 'last'")
+    doctor = _command(commands, "doctor", "doctor:doctor", "check that everything works here")
+    for parser in (runs, show, doctor):
+        _home(parser)
+        _json(parser)
+    bench = _command(commands, "bench", "bench:bench", "measure start-up, stages, budget and memory")
+    bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark script")
+
+
+def _add_knowledge(commands: Commands[Parser]) -> None:
+    knowledge = _command(commands, "knowledge", "knowledge:knowledge", "build, search and extend the knowledge base")
+    actions = knowledge.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="index the notes of a folder (those of the library by default)")
+    build.add_argument("folder", nargs="?", metavar="FOLDER")
+    search = actions.add_parser("search", help="show the notes that fit a query")
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("--family", metavar="NAME", help="only notes for this task family")
+    search.add_argument("--k", type=int, default=8, metavar="N", help="number of notes (%(default)s)")
+    add = actions.add_parser("add", help="add a note, or a folder of notes")
+    add.add_argument("path", metavar="PATH")
+    sync = actions.add_parser("sync", help="bring the index up to date with its notes")
+    for parser in (build, search, add, sync):
+        _home(parser)
+        _json(parser)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+_number.__name__ = "number"  # argparse names the type in its message
+
+
+def _pair(text: str) -> tuple[str, str | int | float | bool | None]:
+    """`KEY=VALUE`, where a value that reads as a JSON scalar is one: `k=5`, `fast=true`."""
+    key, equals, raw = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        value = raw
+    return key, raw if isinstance(value, dict | list) else value

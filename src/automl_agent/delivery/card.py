@@ -1,0 +1,149 @@
+"""The model card: what the model is, how good it was measured to be, and what to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
+
+
+def model_card(task: TaskSpec, profile: DataProfile, members: Sequence[Member], *, metric: str, validation: float,
+               solution: Solution | None = None, grade: Grade | None = None, verdict: Verdict | None = None,
+               server: ServerCheck | None = None, retrain: ServerCheck | None = None,
+               importance: Sequence[Mapping[str, Any]] = ()) -> str:  # fmt: skip
+    """The card as Markdown. Texts of the user and of the data are flattened, so that they cannot shape it."""
+    sections = [
+        f"# Model card: {_flat(task.target or task.family)}",
+        f"> {_flat(task.words)}",
+        _about(task, profile),
+        _quality(metric, validation, solution, grade, server),
+        _constraints(verdict),
+        _members(members),
+        _importance(importance),
+        _watch(profile, verdict, grade, retrain),
+        _use(task),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _about(task: TaskSpec, profile: DataProfile) -> str:
+    lines = [
+        f"- Task: {_flat(task.family).replace('_', ' ')}, target `{_code(task.target or '')}`",
+        f"- Data: {profile.rows_train:,} training rows, {profile.columns} columns, `{profile.fingerprint[:16]}`",
+        f"- Test: {profile.rows_test:,} rows locked away. {_flat(profile.split)}".rstrip(),
+        f"- Folds: {profile.folds}",
+    ]
+    if profile.classes:
+        classes = ", ".join(f"`{_code(name)}`" for name in profile.classes[:20])
+        lines.append(f"- Classes: {classes}" + (f"; positive: `{_code(profile.positive)}`" if profile.positive else ""))
+    return "## What it does\n\n" + "\n".join(lines)
+
+
+def _quality(metric: str, validation: float, solution: Solution | None, grade: Grade | None,
+             server: ServerCheck | None) -> str:  # fmt: skip
+    rows = [(f"{metric}, out of fold", _number(validation))]
+    if grade is not None:
+        low, high = grade.interval
+        rows += [
+            (
+                f"{metric}, locked test ({grade.rows:,} rows)",
+                f"{_number(grade.score)} (95 %: {_number(low)} to {_number(high)})",
+            ),
+            (f"{metric}, trivial baseline on the same rows", _number(grade.baseline)),
+            *((f"{name}, locked test", _number(value)) for name, value in grade.others.items() if name != metric),
+        ]
+        if grade.coverage is not None:
+            rows.append(("test targets inside the 90 % interval", f"{grade.coverage:.1%}"))
+    else:
+        rows.append((f"{metric}, locked test", "not graded"))
+    if solution is not None:
+        rows += [
+            ("one row in process, 95th percentile", f"{solution.latency_ms:.2f} ms"),
+            ("size of the fitted model", f"{solution.size_mb:.2f} MB"),
+            ("training time of all that ships", f"{solution.train_seconds:.1f} s"),
+        ]
+    if server is not None and server.http_ms is not None:
+        rows.append(("one row over HTTP, median", f"{server.http_ms:.2f} ms"))
+    return "## How good it is\n\n" + _table(("measured", "value"), rows)
+
+
+def _constraints(verdict: Verdict | None) -> str:
+    if verdict is None or not verdict.checks:
+        return ""
+    rows = []
+    for check in verdict.checks:
+        required = f"{_flat(check.measure)} {_flat(check.comparison)} {_value(check.value)} {check.unit}".rstrip()
+        rows.append((required, _value(check.measured), "yes" if check.met else "**no**"))
+    return "## Requirements\n\n" + _table(("required", "measured", "met"), rows)
+
+
+def _members(members: Sequence[Member]) -> str:
+    rows = []
+    for member in members:
+        steps = ", ".join(map(_flat, member.steps)) or "-"
+        score = _number(member.score) if member.score is not None else "-"
+        rows.append((_flat(member.candidate), f"{member.weight:.3f}", str(len(member.folds)), steps, score))
+    return "## What it is made of\n\n" + _table(("model", "weight", "fold models", "data steps", "score alone"), rows)
+
+
+def _importance(importance: Sequence[Mapping[str, Any]]) -> str:
+    if not importance:
+        return ""
+    rows = [(_flat(entry["column"]), _number(entry["mean"]), _number(entry["std"])) for entry in importance[:10]]
+    return "## What it looks at (loss of score when a column is shuffled)\n\n" + _table(
+        ("column", "mean", "deviation"), rows
+    )
+
+
+def _watch(profile: DataProfile, verdict: Verdict | None, grade: Grade | None, retrain: ServerCheck | None) -> str:
+    lines = [_flat(f"{finding.text} {f'({finding.action})' if finding.action else ''}") for finding in profile.findings]
+    lines += [_flat(text) for text in (*verdict.reasons, *verdict.warnings)] if verdict else []
+    if grade is not None and grade.reads > 1:
+        lines.append(f"The locked test of these data was read {grade.reads} times: its score is slightly optimistic.")
+    if retrain is not None:
+        lines.append(
+            f"Training again from this folder: {_flat(retrain.text) or ('agrees' if retrain.ok else 'differs')}."
+        )
+    lines.append("Predictions hold for rows that come about like the training rows.")
+    lines.append("Unseen categories and values out of the training range are predicted, with a warning.")
+    return "## What to watch\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _use(task: TaskSpec) -> str:
+    return f"""## How to use it
+
+```
+pip install -r requirements.txt
+python predict.py NEW.csv --reasons      # predictions of {_code(task.target or "the target")}
+python serve.py --port 8000              # POST /predict with sample_request.json
+python train.py --data FILE --out FOLDER # the same models on new data
+python train.py --data FILE --verify     # the same models on the same data: compares
+```"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return _flat(", ".join(map(str, value)))
+    return _number(value) if isinstance(value, int | float) else _flat(str(value))
+
+
+def _flat(text: str) -> str:
+    """One line that opens no table cell, link, tag or heading of its own."""
+    text = " ".join(str(text).split())
+    for sign in "\\`*|<>[]#":
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+def _code(text: str) -> str:
+    return " ".join(str(text).split()).replace("`", "'").replace("|", "/")

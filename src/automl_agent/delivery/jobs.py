@@ -1,0 +1,195 @@
+"""What workers do for delivery: functions with JSON arguments that return a JSON object (`execution.protocol.Job`).
+
+They run the bundle's own files, so that what is measured is what ships.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from automl_agent.delivery.bundle import size_mb
+from automl_agent.tasks.registry import get_family
+
+LATENCY_ROWS = 60
+WARM_UP_ROWS = 10
+
+
+def finish_bundle(bundle: str, data: str) -> dict[str, Any]:
+    """Make a written bundle loadable: fingerprint of its training rows, known predictions, manifest.
+
+    Args:
+        bundle: folder that `write_bundle` filled.
+        data: the data folder.
+    """
+    root = Path(bundle)
+    with runtime(root, "ensemble", "train", "seal") as (ensemble, train, seal):
+        path = root / "model" / "solution.json"
+        solution = json.loads(path.read_text(encoding="utf-8"))
+        schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
+        rows = train.read_folder(root, schema, Path(data))
+        seal.write_json(path, solution | {"fingerprint": train.fingerprint(rows.frame, rows.target)})
+        seal.write_golden(ensemble.Ensemble.load(root, check=False), rows.frame)
+        seal.write_manifest(root)
+    return {"size_mb": size_mb(root / "model")}
+
+
+def measure(bundle: str, data: str) -> dict[str, Any]:
+    """Latency of one raw row through the loaded bundle (`latency_ms`: 95th percentile, `latency_median_ms`), loading
+    time and size of the fitted model."""
+    import numpy as np
+
+    started = time.perf_counter()
+    with loaded(Path(bundle)) as model, runtime(Path(bundle), "seal") as (seal,):
+        load_seconds = time.perf_counter() - started
+        frame = _training_rows(model, Path(data))
+        step = max(1, len(frame) // LATENCY_ROWS)
+        rows = seal.json_rows(frame.iloc[::step].head(LATENCY_ROWS), model.schema)
+        rows = (rows * (LATENCY_ROWS // len(rows) + 1))[:LATENCY_ROWS]
+        for row in rows[:WARM_UP_ROWS]:
+            model.predict(model.typed([row]))
+        times = []
+        for row in rows:
+            begun = time.perf_counter()
+            model.predict(model.typed([row]))
+            times.append((time.perf_counter() - begun) * 1000)
+    return {
+        "latency_ms": float(np.quantile(times, 0.95)),
+        "latency_median_ms": float(np.median(times)),
+        "load_seconds": load_seconds,
+        "size_mb": size_mb(Path(bundle) / "model"),
+    }
+
+
+def predict_test(bundle: str, data: str, out: str) -> dict[str, Any]:
+    """Predict the locked test rows (inputs only): `out/scores.npy`, and the seconds that it took."""
+    import numpy as np
+    import pandas as pd
+
+    with loaded(Path(bundle)) as model:
+        frame = model.typed(pd.read_parquet(Path(data) / "test.parquet"))
+        started = time.perf_counter()
+        scores = model.predict_scores(frame)
+        seconds = time.perf_counter() - started
+    Path(out).mkdir(parents=True, exist_ok=True)
+    np.save(Path(out) / "scores.npy", scores)
+    return {"rows": len(scores), "seconds": seconds}
+
+
+def predict_file(bundle: str, file: str, out: str, reasons: bool = False) -> dict[str, Any]:
+    """Predict the rows of a user's file to a CSV file; returns what is odd about the file."""
+    with loaded(Path(bundle)) as model, runtime(Path(bundle), "predict") as (predict,):
+        problems = predict.predict_file(model, Path(file), Path(out), reasons=reasons)
+        return {"problems": problems, "texts": [predict.describe(problem) for problem in problems]}
+
+
+def importance(bundle: str, data: str, out: str | None, metric: str, family: str, max_rows: int = 2000,
+               repeats: int = 3, seed: int = 0, time_limit: float | None = None) -> dict[str, Any]:  # fmt: skip
+    """Permutation importance on training rows, each predicted only by models that were fitted without it.
+
+    Args:
+        out: folder for `importance.json`, or `None`.
+        max_rows: rows sampled at most.
+        time_limit: seconds after which no further repetition is begun.
+
+    Returns:
+        `importance`: {"column", "mean", "std"}, the most important first: how much worse the metric gets when the
+        column is shuffled. `rows`, `repeats` done, `score` of the sample.
+    """
+    import numpy as np
+
+    deadline = time.monotonic() + (time_limit if time_limit is not None else float("inf"))
+    kind, generator = get_family(family), np.random.default_rng(seed)
+    sign = 1.0 if kind.metrics[metric].higher_is_better else -1.0
+    with loaded(Path(bundle)) as model:
+        groups, truth = _honest_groups(model, Path(data), generator, max_rows)
+
+        def scored(column: str | None) -> float:
+            parts = [model.predict_scores(_shuffled(frame, column, generator), fold=fold) for fold, frame in groups]
+            threshold = model.solution["threshold"]
+            return kind.score(metric, truth, np.concatenate(parts), positive=model.positive, threshold=threshold)
+
+        base = scored(None)
+        drops: dict[str, list[float]] = {name: [] for name in model.columns}
+        done = 0
+        while done < repeats and (done == 0 or time.monotonic() < deadline):
+            for name in model.columns:
+                if time.monotonic() < deadline:
+                    drops[name].append(sign * (base - scored(name)))
+            done += 1
+    ranked = [
+        {"column": name, "mean": float(np.mean(found)), "std": float(np.std(found))}
+        for name, found in drops.items()
+        if found
+    ]
+    ranked.sort(key=lambda entry: -float(str(entry["mean"])))
+    result = {"importance": ranked, "rows": len(truth), "repeats": done, "score": base}
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        (Path(out) / "importance.json").write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+    return result
+
+
+@contextmanager
+def loaded(bundle: Path) -> Iterator[Any]:
+    """The bundle's `Ensemble`."""
+    with runtime(bundle, "ensemble") as (ensemble,):
+        yield ensemble.Ensemble.load(bundle)
+
+
+@contextmanager
+def runtime(bundle: Path, *names: str) -> Iterator[tuple[ModuleType, ...]]:
+    """Modules of a bundle. Afterwards the process imports as if the bundle had never been there."""
+    root = bundle.resolve()
+    own = {path.stem for path in root.glob("*.py")}
+    before = {name: module for name, module in sys.modules.items() if name in own}
+    path, bytecode = list(sys.path), sys.dont_write_bytecode
+    try:
+        sys.dont_write_bytecode = True
+        for name in before:
+            if Path(getattr(before[name], "__file__", None) or "").parent != root:
+                del sys.modules[name]
+        sys.path.insert(0, str(root))
+        importlib.invalidate_caches()
+        yield tuple(importlib.import_module(name) for name in names)
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, bytecode
+        for name in [name for name in sys.modules if name in own or name.startswith("_bundle_")]:
+            if name not in before:
+                del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _training_rows(model: Any, data: Path) -> Any:
+    import pandas as pd
+
+    return model.typed(pd.read_parquet(data / "train.parquet"))
+
+
+def _honest_groups(model: Any, data: Path, generator: Any, max_rows: int) -> tuple[list[tuple[int, Any]], Any]:
+    """A sample of training rows by the fold that they were held out in, and their targets in the same order."""
+    import numpy as np
+
+    folds, target = np.load(data / "folds.npy"), np.load(data / "target.npy")
+    known = sorted({fold for models in model.models for fold in models})
+    rows = np.flatnonzero(np.isin(folds, known))
+    rows = np.sort(generator.permutation(rows)[:max_rows])
+    frame = _training_rows(model, data)
+    parts = [(fold, rows[folds[rows] == fold]) for fold in known]
+    groups = [(fold, frame.iloc[part].reset_index(drop=True)) for fold, part in parts if len(part)]
+    return groups, target[np.concatenate([part for _, part in parts])]
+
+
+def _shuffled(frame: Any, column: str | None, generator: Any) -> Any:
+    if column is None:
+        return frame
+    copy = frame.copy()
+    copy[column] = frame[column].take(generator.permutation(len(frame))).reset_index(drop=True)
+    return copy

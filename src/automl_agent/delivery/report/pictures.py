@@ -1,0 +1,87 @@
+"""Which plots a report shows, drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from automl_agent.delivery.report.advice import required
+from automl_agent.delivery.report.content import ReportContent
+from automl_agent.delivery.report.plots import data, quality, search
+
+
+@dataclass(frozen=True)
+class Picture:
+    title: str
+    note: str
+    svg: Markup
+
+
+def pictures(content: ReportContent) -> dict[str, Any]:
+    """Lists of pictures by section; what there is no data for is left out."""
+    level = required(content)
+    total = content.seconds.get("total")
+    learning = search.learning_curve(content.learning_curve, content.metric, level)
+    return {
+        "headline": Markup(quality.score(content.grade, content.metric, level)),
+        "constraints": _some(("", "", search.constraints(content.checks, content.grade))),
+        "data": _data(content),
+        "columns": _columns(content),
+        "search": _some(
+            ("Trials of each plan", "Larger, darker dots saw more data.",
+             search.trials(content.trials, content.plans, content.metric)),
+            ("Best score against time", "", search.progress(content.progress, content.metric, total)),
+        ),
+        "test": _test(content),
+        "learning": _some(("Learning curve", "Score against the number of training rows.", learning)),
+        "importance": _some(
+            ("Permutation importance", "Dot: mean; bar: two standard deviations of the repetitions.",
+             quality.importance(content.importance, content.metric)),
+        ),
+    }  # fmt: skip
+
+
+def _some(*drawn: tuple[str, str, str]) -> list[Picture]:
+    return [Picture(title, note, Markup(svg)) for title, note, svg in drawn if svg]
+
+
+def _data(content: ReportContent) -> list[Picture]:
+    rows, target = content.profile.rows_train, content.training_target
+    shown = data.target(target, content.classes, content.task.target or "target") if target is not None else ""
+    return _some(
+        ("The target", f"Over the {len(target) if target is not None else 0} training rows.", shown),
+        ("Missing values", "Share of the training rows.", data.missing(content.columns, rows)),
+    )
+
+
+def _columns(content: ReportContent) -> list[Picture]:
+    drawn = data.columns(content.columns, content.profile.rows_train)
+    return [Picture(one["name"], one["note"], Markup(one["svg"])) for one in drawn]
+
+
+def _test(content: ReportContent) -> list[Picture]:
+    truth, scores, predicted = content.truth, content.scores, content.predicted
+    if truth is None or scores is None or predicted is None or not len(truth):
+        return []
+    if not content.classes:
+        name = content.task.target or "target"
+        return _some(
+            ("Predicted against actual", "On the dashed line both agree.",
+             quality.predicted_against_actual(truth, predicted, name)),
+            ("Residuals", "Positive: the truth was higher than predicted.", quality.residuals(truth, predicted)),
+        )  # fmt: skip
+    drawn = [
+        ("Confusion matrix", "Shares are of the true class.", quality.confusion(truth, predicted, content.classes))
+    ]
+    if content.positive is not None and 0 < (truth == content.positive).sum() < len(truth):
+        right, probability = truth == content.positive, scores[:, content.positive]
+        others = content.grade.others | {content.grade.metric: content.grade.score}
+        drawn += [
+            ("ROC curve", "", quality.roc(right, probability, others.get("roc_auc"))),
+            ("Precision and recall", "Dashed: the share of positive rows.",
+             quality.precision_recall(right, probability, others.get("average_precision"))),
+            ("Calibration", "Do predicted probabilities mean what they say?", quality.calibration(right, probability)),
+        ]  # fmt: skip
+    return _some(*drawn)

@@ -1,0 +1,324 @@
+"""What the page shows, as plain values: texts are left unescaped (the template escapes), numbers are written."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from automl_agent.delivery.report.advice import advise, nearest
+from automl_agent.delivery.report.content import ReportContent
+from automl_agent.delivery.report.plots.data import missing_share
+from automl_agent.delivery.report.plots.search import rung_name
+from automl_agent.delivery.report.watch import watch
+from automl_agent.delivery.report.words import (
+    DASH,
+    apart,
+    duration,
+    limit,
+    listing,
+    number,
+    percent,
+    plural,
+    quantity,
+    title,
+)
+from automl_agent.records import ConstraintCheck, Note, Plan, TaskResult, Trial, Verdict
+from automl_agent.tasks.family import loss
+
+_OPTIONS = {
+    "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
+    "group": "--group COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH", "data": "--data PATH",
+    "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
+}  # fmt: skip
+_TRIALS_SHOWN = 40
+"""Of each plan, the best ones."""
+_COLUMNS_SHOWN = 300
+
+
+def view(content: ReportContent) -> dict[str, Any]:
+    return {
+        "headline": _headline(content),
+        "understood": _understood(content),
+        "constraints": [_constraint(content, *row) for row in content.checks],
+        "missed": {"nearest": nearest(content), "advice": advise(content)} if content.missed else None,
+        "data": _data(content),
+        "plans": _plans(content),
+        "revisions": _revisions(content),
+        "ensemble": _ensemble(content),
+        "test": _test(content),
+        "watch": watch(content),
+        "usage": _usage(content),
+        "times": _times(content),
+    }
+
+
+def _headline(content: ReportContent) -> dict[str, Any]:
+    solution, grade, missed = content.solution, content.grade, len(content.missed)
+    asked = len(content.checks)
+    if not asked:
+        verdict = "No requirement was set"
+    elif missed:
+        verdict = f"{missed} of {plural(asked, 'requirement')} missed"
+    else:
+        verdict = f"All {asked} requirements met" if asked > 1 else "The requirement is met"
+    fitted = sum(len(member.folds) for member in solution.members)
+    return {
+        "verdict": verdict if content.met or missed else "Not everything is met: see the verdict below",
+        "met": content.met,
+        "target": content.task.target,
+        "names": listing(list(dict.fromkeys(member.candidate for member in solution.members))),
+        "score": number(grade.score),
+        "baseline": number(grade.baseline),
+        "interval": [number(end) for end in grade.interval],
+        "facts": [
+            (f"{content.metric.title} on the test", number(grade.score)),
+            ("on validation", number(solution.score)),
+            ("trivial baseline", number(grade.baseline)),
+            ("one row (p95)", quantity(solution.latency_ms, "ms")),
+            ("size", quantity(solution.size_mb, "MB")),
+            ("fitted models", number(fitted)),
+        ],
+    }
+
+
+def _understood(content: ReportContent) -> list[dict[str, str]]:
+    rows = []
+    for inference in content.task.inferences:
+        how = _OPTIONS.get(inference.field, "say it in the request")
+        said = {"user": "you", "rules": "rules", "model": "language model"}[inference.by]
+        rows.append({"field": title(inference.field), "value": inference.value, "reason": inference.reason,
+                     "by": said, "how": how})  # fmt: skip
+    return rows
+
+
+def _constraint(
+    content: ReportContent,
+    check: ConstraintCheck,
+    on_validation: ConstraintCheck | None,
+    on_test: ConstraintCheck | None,
+) -> dict[str, Any]:
+    said = [one.words for one in content.task.constraints if one.measure == check.measure and one.words]
+    met = all(one.met for one in (on_validation, on_test) if one is not None)
+    return {
+        "title": content.metric.title if check.measure == content.metric.name else title(check.measure),
+        "words": said[0] if said else "",
+        "limit": limit(check.comparison, check.value, check.unit),
+        "validation": _measured(on_validation),
+        "test": _measured(on_test),
+        "met": met,
+    }
+
+
+def _measured(check: ConstraintCheck | None) -> dict[str, Any]:
+    if check is None:
+        return {"text": DASH, "met": True}
+    text = apart(check.measured, check.value)[0] if check.measured is not None else "not measured"
+    return {"text": f"{text} {check.unit}".strip(), "met": check.met}
+
+
+def _data(content: ReportContent) -> dict[str, Any]:
+    profile = content.profile
+    kinds = [plural(count, kind) for kind, count in sorted(profile.kinds.items(), key=lambda pair: -pair[1])]
+    facts = [
+        ("Training rows", number(profile.rows_train)),
+        ("Locked test rows", number(profile.rows_test)),
+        ("Feature columns", f"{number(profile.columns)} ({', '.join(kinds)})" if kinds else number(profile.columns)),
+        ("Split", profile.split or DASH),
+        ("Folds", number(profile.folds)),
+        *((title(name), number(value)) for name, value in profile.target.items()),
+    ]
+    columns = [
+        {
+            "name": str(fact["name"]), "kind": str(fact.get("kind", "")), "distinct": number(fact.get("distinct")),
+            "missing": percent(missing_share(fact, profile.rows_train)), "mean": number(fact.get("mean")),
+            "std": number(fact.get("std")), "relation": number(fact.get("relation"), 3),
+        }
+        for fact in content.columns[:_COLUMNS_SHOWN]
+    ]  # fmt: skip
+    return {"facts": facts, "columns": columns, "more": max(len(content.columns) - _COLUMNS_SHOWN, 0)}
+
+
+def _plans(content: ReportContent) -> list[dict[str, Any]]:
+    notes = {note.id: note for note in content.notes}
+    plans = [_plan(content, plan, notes) for plan in content.plans]
+    known = {plan.id for plan in content.plans}
+    if rest := [trial for trial in content.trials if trial.plan not in known]:
+        plans.append({"title": "Search over all plans", "trials": _trials(content, rest)})
+    return plans
+
+
+def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[str, Any]:
+    verdict: Verdict | None = content.plan_verdicts.get(plan.id)
+    tried = [trial for trial in content.trials if trial.plan == plan.id]
+    scored = [trial.score for trial in tried if trial.score is not None]
+    best = min(scored, key=lambda score: loss(content.metric, score)) if scored else None
+    return {
+        "title": plan.title,
+        "plan": plan,
+        "best": number(best),
+        "verdict": verdict,
+        "notes": [_note(notes.get(name), name) for name in plan.notes],
+        "agents": [_agent(result) for result in content.results if result.plan == plan.id],
+        "trials": _trials(content, tried),
+    }
+
+
+def _note(note: Note | None, name: str) -> dict[str, str]:
+    if note is None:
+        return {"title": name, "source": "", "link": ""}
+    link = note.source if note.source.startswith(("https://", "http://")) else ""
+    return {"title": note.title, "source": note.source, "link": link}
+
+
+def _agent(result: TaskResult) -> dict[str, Any]:
+    output, kept, rejected = result.output, [], {}
+    if output is not None and output.kind == "recipe":
+        kept, rejected = list(output.steps), dict.fromkeys(output.rejected, "")
+    elif output is not None:
+        kept = [choice.candidate for choice in output.choices]
+        rejected = dict(output.rejected) if output.kind == "shortlist" else {}
+    return {
+        "role": result.role,
+        "summary": result.summary,
+        "error": result.error,
+        "kept": kept,
+        "rejected": rejected,
+        "measured": [(one.what, quantity(one.value, one.unit)) for one in result.measurements],
+        "seconds": duration(result.seconds),
+    }
+
+
+def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
+    """The trials that saw most data first, the best of them on top, failures last."""
+
+    def order(trial: Trial) -> tuple[Any, ...]:
+        if trial.score is None:
+            return (1,)
+        level = trial.fidelity
+        return 0, -(level.rows or 1 << 62), -level.folds, loss(content.metric, trial.score), trial.id
+
+    ordered = sorted(tried, key=lambda trial: (order(trial), ()))
+    rows = [
+        {
+            "candidate": trial.candidate, "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
+            "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
+            "rung": rung_name(trial.fidelity), "score": number(trial.score), "error": trial.error,
+            "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
+            if len(trial.fold_scores) > 1 else "",
+            "fit": duration(trial.fit_seconds),
+            "latency": quantity(trial.latency_ms, "ms") if trial.latency_ms else DASH,
+            "size": quantity(trial.size_mb, "MB") if trial.size_mb else DASH, "cached": trial.cached,
+        }
+        for trial in ordered[:_TRIALS_SHOWN]
+    ]  # fmt: skip
+    return {"rows": rows, "total": len(tried), "more": max(len(tried) - _TRIALS_SHOWN, 0)}
+
+
+def _revisions(content: ReportContent) -> list[dict[str, Any]]:
+    """For each revision: how many candidates it really ran, and the best of them."""
+    rounds = sorted({trial.revision for trial in content.trials if trial.revision})
+    runs = []
+    for revision in rounds:
+        new = [trial for trial in content.trials if trial.revision == revision]
+        best = [f"{row['candidate']} {row['score']}" for row in _trials(content, new)["rows"][:5] if not row["error"]]
+        runs.append(
+            {"revision": revision, "count": plural(len(new), "new trial"), "best": listing(best) or "none scored"}
+        )
+    return runs
+
+
+def _ensemble(content: ReportContent) -> dict[str, Any]:
+    titles = {plan.id: plan.title for plan in content.plans}
+    solution = content.solution
+    members = [
+        {
+            "candidate": member.candidate, "plan": titles.get(member.plan, DASH),
+            "steps": ", ".join(member.steps) or DASH,
+            "params": ", ".join(f"{name} {number(value, 3)}" for name, value in member.params.items()) or "defaults",
+            "weight": percent(member.weight), "share": round(min(max(member.weight, 0.0), 1.0), 4),
+            "folds": len(member.folds), "score": number(member.score), "latency": quantity(member.latency_ms, "ms"),
+        }
+        for member in solution.members
+    ]  # fmt: skip
+    facts = [
+        ("Validation score", _with_interval(solution.score, solution.interval)),
+        ("Latency of one row, 95th percentile", quantity(solution.latency_ms, "ms")),
+        ("Size", quantity(solution.size_mb, "MB")),
+        ("Training time of all that ships", duration(solution.train_seconds)),
+        ("Memory", quantity(solution.memory_mb, "MB")),
+        ("Trials run", number(solution.trials_run)),
+    ]
+    if solution.threshold is not None:
+        positive = content.classes[content.positive] if content.positive is not None else "the positive class"
+        facts.insert(1, ("Threshold", f"“{positive}” from a probability of {number(solution.threshold)} on"))
+    if content.bundle.server is not None and content.bundle.server.http_ms is not None:
+        facts.append(("One prediction over HTTP, median", quantity(content.bundle.server.http_ms, "ms")))
+    return {"members": members, "facts": facts}
+
+
+def _with_interval(score: float, interval: tuple[float, float] | None) -> str:
+    return number(score) + (f" ({number(interval[0])} to {number(interval[1])})" if interval else "")
+
+
+def _test(content: ReportContent) -> dict[str, Any]:
+    grade = content.grade
+    rows = [(content.metric.title, _with_interval(grade.score, grade.interval))]
+    rows += [(title(name), number(value)) for name, value in grade.others.items() if name != grade.metric]
+    if grade.coverage is not None:
+        rows.append(("Targets inside the 90 % prediction interval", percent(grade.coverage)))
+    return {"metrics": rows, "classes": _per_class(content)}
+
+
+def _per_class(content: ReportContent) -> list[dict[str, str]]:
+    """Precision and recall of each class on the test."""
+    import numpy as np
+
+    truth, predicted = content.truth, content.predicted
+    if truth is None or predicted is None or not content.classes:
+        return []
+    truth, predicted = truth.astype(int), predicted.astype(int)
+    size = len(content.classes)
+    rows, answers = np.bincount(truth, minlength=size), np.bincount(predicted, minlength=size)
+    right = np.bincount(truth[truth == predicted], minlength=size)
+    return [
+        {
+            "name": name,
+            "rows": number(int(rows[code])),
+            "recall": percent(right[code] / rows[code]) if rows[code] else DASH,
+            "precision": percent(right[code] / answers[code]) if answers[code] else DASH,
+        }
+        for code, name in enumerate(content.classes)
+    ]
+
+
+def _usage(content: ReportContent) -> list[dict[str, str]]:
+    bundle = shlex.quote(content.bundle.path)
+    inside = shlex.quote(str(Path(content.bundle.path).expanduser().absolute()))
+    alone = f"cd {inside}\npip install -r requirements.txt\npython predict.py new.csv\npython serve.py"
+    request = "curl -s http://127.0.0.1:8000/predict -H 'Content-Type: application/json' -d @sample_request.json"
+    return [
+        {"title": "Predict the rows of a file", "code": f"automl-agent predict {bundle} new.csv"},
+        {"title": "Serve over HTTP", "code": f"automl-agent serve {bundle}"},
+        {"title": "Check that the bundle is what was graded", "code": f"automl-agent verify {bundle}"},
+        {"title": "Without the library: the bundle stands on its own", "code": alone},
+        {"title": "Ask a running server", "code": f"cd {inside}\n{request}"},
+        {"title": "Train again on new data of the same shape", "code": f"cd {inside}\npython train.py --data new.csv"},
+    ]
+
+
+def _times(content: ReportContent) -> dict[str, Any]:
+    total = content.seconds.get("total") or sum(content.seconds.values()) or 1.0
+    stages = [
+        {"name": name.replace("_", " "), "text": duration(value), "share": round(min(max(value / total, 0.0), 1.0), 4)}
+        for name, value in content.seconds.items()
+        if name != "total"
+    ]
+    cost = content.cost
+    money = f"{number(cost.get('usd', 0.0), 3)} USD"
+    calls = int(cost.get("calls", 0))
+    spent = f"{plural(calls, 'call')} of a language model, {money}" if calls else "No language model was called."
+    tokens = [number(int(cost.get(name, 0))) for name in ("input_tokens", "output_tokens")]
+    if calls:
+        spent += f" ({tokens[0]} tokens in, {tokens[1]} out)."
+    return {"stages": stages, "total": duration(total), "cost": spent}

@@ -1,0 +1,249 @@
+"""The fitted model: members (candidate files with parameters), each fitted once per fold, averaged and weighted.
+
+    from ensemble import Ensemble
+    model = Ensemble.load(".")
+    model.predict(model.typed(pandas.read_csv("new.csv")))
+
+`python ensemble.py` checks this folder: file hashes, and the stored predictions of some known rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+TOLERANCE = 1e-6
+"""Largest relative difference at which two predictions count as the same."""
+BATCH_ROWS = 20_000
+
+
+class DamagedBundle(RuntimeError):
+    """A file is missing or was changed, or known rows are no longer predicted as they were."""
+
+
+def check_files(root: Path) -> None:
+    """Compare every file with the hash in manifest.json, so that no parser ever sees a changed model file.
+
+    Raises:
+        DamagedBundle: names the first file that is missing or differs.
+    """
+    try:
+        files = json.loads((root / "manifest.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedBundle(f"{root / 'manifest.json'} cannot be read: {error}") from error
+    for name, expected in files.items():
+        path = root / name
+        if not path.is_file():
+            raise DamagedBundle(f"{name} is missing from the bundle {root}.")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise DamagedBundle(f"{name} was changed since the bundle {root} was made.")
+
+
+def load_module(root: Path, name: str) -> ModuleType:
+    """Import `root/name` (a candidate or a shared file) under a private name.
+
+    What it imports by plain name (`prepare`) is this bundle's file, even when another bundle was loaded before.
+    """
+    sys.path[:] = [str(root), *(entry for entry in sys.path if entry != str(root))]
+    for own in root.glob("*.py"):
+        loaded = sys.modules.get(own.stem)
+        if loaded is not None and Path(getattr(loaded, "__file__", None) or "").resolve() != own:
+            del sys.modules[own.stem]
+    private = "_bundle_" + hashlib.sha256(str(root / name).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(private, root / name)
+    if spec is None or spec.loader is None:
+        raise DamagedBundle(f"{name} of the bundle {root} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[private] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def task_of(solution: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """What a candidate is told about the task."""
+    classes = solution["classes"]
+    return {
+        "kind": solution["kind"],
+        "classes": classes,
+        "metric": solution["metric"],
+        "positive": classes.index(solution["positive"]) if solution.get("positive") in classes else None,
+        "columns": {column["name"]: column["kind"] for column in schema["columns"]},
+    }
+
+
+class Ensemble:
+    """Predicts typed rows: data frames as `typed` returns them."""
+
+    def __init__(self, root: Path, solution: dict[str, Any], schema: dict[str, Any], table_io: ModuleType,
+                 models: list[dict[int, Any]]) -> None:  # fmt: skip
+        self.root = root
+        self.solution = solution
+        self.schema = schema
+        self.table_io = table_io
+        self.models = models
+        """For each member, the fitted model of each fold."""
+        self.weights = [float(member["weight"]) for member in solution["members"]]
+        self.classes: list[str] = solution["classes"]
+        self.positive: int | None = task_of(solution, schema)["positive"]
+        self.columns: list[str] = [column["name"] for column in schema["columns"]]
+
+    @classmethod
+    def load(cls, folder: str | Path, *, check: bool = True) -> Ensemble:
+        """Load a bundle. `check=False` skips the hashes, for a folder that was checked a moment ago.
+
+        Raises:
+            DamagedBundle: a file is missing or was changed; nothing has been parsed then.
+        """
+        root = Path(folder).resolve()
+        if check:
+            check_files(root)
+        solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
+        schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
+        modules = {name: load_module(root, f"candidates/{name}.py") for name in _candidates(solution)}
+        models = [
+            {fold: modules[member["candidate"]].Model.load(root / "model" / member["id"] / f"fold{fold}")
+             for fold in member["folds"]}
+            for member in solution["members"]
+        ]  # fmt: skip
+        return cls(root, solution, schema, load_module(root, "table_io.py"), models)
+
+    def typed(self, raw: pd.DataFrame | Sequence[dict[str, Any]]) -> pd.DataFrame:
+        """Raw rows (as read from a file, or dictionaries) as the columns and types that the members expect."""
+        if not isinstance(raw, pd.DataFrame):
+            rows = [[row.get(name) for name in self.columns] for row in raw]
+            raw = pd.DataFrame(rows, columns=self.columns, dtype=object)
+        frame: pd.DataFrame = self.table_io.typed(raw, self.schema)
+        return frame
+
+    def predict_scores(self, frame: pd.DataFrame, *, fold: int | None = None) -> np.ndarray:
+        """Probabilities of shape (rows, classes), or values of shape (rows,).
+
+        With `fold`, only by the models fitted without that fold: honest predictions for its own training rows.
+        """
+        total: np.ndarray | None = None
+        weight = 0.0
+        for share, folds in zip(self.weights, self.models, strict=True):
+            models = list(folds.values()) if fold is None else [folds[fold]] if fold in folds else []
+            if models:
+                mean = share * sum(np.asarray(model.predict(frame), dtype=np.float64) for model in models) / len(models)
+                total = mean if total is None else total + mean
+                weight += share
+        if total is None:
+            raise ValueError(f"No member has a model of fold {fold}.")
+        return total / weight
+
+    def answers(self, scores: np.ndarray) -> np.ndarray:
+        """Class labels (the tuned threshold applied) or values for the scores of `predict_scores`."""
+        if self.solution["kind"] != "classification":
+            return scores
+        codes = scores.argmax(axis=1)
+        threshold = self.solution.get("threshold")
+        if threshold is not None and self.positive is not None and len(self.classes) == 2:
+            codes = np.where(scores[:, self.positive] >= threshold, self.positive, 1 - self.positive)
+        return np.asarray(self.classes, dtype=object)[codes]
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Class labels or values, shape (rows,)."""
+        return self.answers(self.predict_scores(frame))
+
+    def interval(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+        """Lower and upper end of each row's 90 % prediction interval; `None` for classes."""
+        return self.bounds(self.predict_scores(frame))
+
+    def bounds(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The same for values that were predicted already."""
+        radius = self.solution.get("interval_radius")
+        return None if radius is None else (scores - radius, scores + radius)
+
+    def explain(self, frame: pd.DataFrame, top: int = 3) -> list[list[dict[str, Any]]]:
+        """For each row, the `top` columns that moved its prediction most.
+
+        A column's contribution is the prediction (probability of the positive class, of the predicted class where none
+        is positive, or value) minus the prediction with the column at its training median or most frequent value.
+        """
+        rows = np.arange(len(frame))
+        scores = self.predict_scores(frame)
+        codes = scores.argmax(axis=1) if scores.ndim == 2 and self.positive is None else self.positive
+        effect = np.zeros((len(frame), len(self.columns)))
+        for columns, batch in self._occluded(frame):
+            changed = self.predict_scores(batch).reshape(len(columns), len(frame), *scores.shape[1:])
+            difference = scores[None] - changed
+            effect[:, columns] = (difference[:, rows, codes] if scores.ndim == 2 else difference).T
+        order = np.argsort(-np.abs(effect), axis=1, kind="stable")[:, :top]
+        return [
+            [{"column": self.columns[i], "value": _plain(frame.iat[row, i]), "contribution": float(effect[row, i])}
+             for i in order[row] if effect[row, i] != 0]
+            for row in rows
+        ]  # fmt: skip
+
+    def _occluded(self, frame: pd.DataFrame) -> Iterator[tuple[list[int], pd.DataFrame]]:
+        """Copies of the frame with one column at its reference each, as many at once as make a good batch."""
+        step = max(1, BATCH_ROWS // max(1, len(frame)))
+        for start in range(0, len(self.columns), step):
+            columns = list(range(start, min(start + step, len(self.columns))))
+            copies = []
+            for i in columns:
+                copy = frame.copy()
+                reference = [_reference(self.schema["columns"][i])] * len(frame)
+                copy[self.columns[i]] = pd.Series(reference, index=frame.index, dtype=frame.dtypes.iloc[i])
+                copies.append(copy)
+            yield columns, pd.concat(copies, ignore_index=True)
+
+    def check_golden(self) -> None:
+        """Predict the known rows of golden.json.
+
+        Raises:
+            DamagedBundle: when a prediction is not what it was when the bundle was made.
+        """
+        golden = json.loads((self.root / "golden.json").read_text(encoding="utf-8"))
+        difference = largest_difference(self.predict_scores(self.typed(golden["rows"])), np.asarray(golden["scores"]))
+        if not difference <= TOLERANCE:
+            raise DamagedBundle(
+                f"Known rows are predicted differently (by {difference:.2g}): check installed versions."
+            )
+
+
+def largest_difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Largest difference of two arrays of predictions, relative to the largest of `other`; shapes must agree."""
+    if one.shape != other.shape:
+        return float("inf")
+    difference = float(np.max(np.abs(one - other), initial=0.0))
+    return difference / (float(np.max(np.abs(other), initial=0.0)) or 1.0)
+
+
+def _candidates(solution: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(member["candidate"] for member in solution["members"]))
+
+
+def _reference(column: dict[str, Any]) -> Any:
+    """The value that stands for "nothing special" when a column is explained."""
+    if column["kind"] == "number":
+        return column["median"]
+    if column["kind"] == "date":
+        return pd.Timestamp(column["min"]) + (pd.Timestamp(column["max"]) - pd.Timestamp(column["min"])) / 2
+    return "" if column["kind"] == "text" else column["mode"]
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON can hold it."""
+    if value is None or value is pd.NaT or value != value:
+        return None
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value.item() if hasattr(value, "item") else value
+
+
+if __name__ == "__main__":
+    try:
+        Ensemble.load(Path(__file__).parent).check_golden()
+    except DamagedBundle as error:
+        sys.exit(str(error))
+    print("Files and known rows are as they were.")

@@ -1,0 +1,235 @@
+"""Train the bundle's models again from their source: every member, once per fold, with fixed parameters.
+
+    python train.py --data FILE [--out FOLDER]        train on a table with the same columns; writes a new bundle
+    python train.py --data FILE --verify              train on the original table and compare with the stored
+                    [--member m0] [--fold 0]          out-of-fold predictions; exit status 1 when they differ
+
+On the original table the rows and folds of the first training are used again (its locked test rows stay out), on
+another one all rows, and new folds from the same seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ensemble import TOLERANCE, DamagedBundle, Ensemble, check_files, largest_difference, load_module, task_of
+from seal import write_golden, write_json, write_manifest
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed training rows with their targets (class codes or values)."""
+
+    frame: pd.DataFrame
+    target: np.ndarray
+    folds: np.ndarray
+    """The fold of each row; -1: never predicted, only trained on."""
+    positions: np.ndarray
+    """Where each row stands in the table."""
+    original: bool
+    """Whether these are the very rows of the first training."""
+
+
+def fingerprint(frame: pd.DataFrame, target: np.ndarray) -> str:
+    """Hash of typed rows and targets."""
+    digest = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    digest.update("\n".join(frame.columns).encode())
+    digest.update(np.ascontiguousarray(target, dtype=np.float64).tobytes())
+    return digest.hexdigest()
+
+
+def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Rows:
+    """Read a table with the columns of the schema and its target."""
+    table_io = load_module(root, "table_io.py")
+    raw = table_io.read(str(file), schema["read"])
+    if schema["target"] not in raw.columns:
+        raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
+    stored = np.load(root / "oof" / "rows.npy")
+    if stored.max(initial=-1) < len(raw):
+        frame, target = split(table_io, raw.iloc[stored], schema)
+        if fingerprint(frame, target) == solution["fingerprint"]:
+            return Rows(frame, target, np.load(root / "oof" / "folds.npy"), stored, original=True)
+    frame, target = split(table_io, raw, schema)
+    missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
+    strange = {table_io.label(value) for value in raw[schema["target"]][missing]} - {None}
+    if strange:
+        raise ValueError(
+            f"{file}: the target {schema['target']!r} holds {sorted(strange)[:3]}, which is new to the model."
+        )
+    positions = np.flatnonzero(~missing)
+    frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
+    return Rows(frame, target, new_folds(target, schema, solution), positions, original=False)
+
+
+def split(table_io: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Typed features and encoded targets of raw rows."""
+    raw = raw.reset_index(drop=True)
+    return table_io.typed(raw, schema), table_io.encode_target(raw[schema["target"]], schema)
+
+
+def read_folder(root: Path, schema: dict[str, Any], folder: Path) -> Rows:
+    """Read the training rows that automl_agent prepared."""
+    frame = load_module(root, "table_io.py").typed(pd.read_parquet(folder / "train.parquet"), schema)
+    target, folds, positions = (np.load(folder / f"{name}.npy") for name in ("target", "folds", "rows"))
+    return Rows(frame, target, folds, positions, original=True)
+
+
+def new_folds(target: np.ndarray, schema: dict[str, Any], solution: dict[str, Any]) -> np.ndarray:
+    """As many folds as in the first training, stratified by class; expanding windows when rows are ordered in time."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    count, rows = solution["folds"], len(target)
+    if schema.get("ordered"):
+        return (np.arange(rows) * (count + 1) // max(1, rows) - 1).astype(np.int16)
+    stratify = solution["kind"] == "classification" and np.bincount(target).max(initial=0) >= count
+    splitter = (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=solution["seed"])
+    folds = np.empty(rows, dtype=np.int16)
+    for fold, (_, valid) in enumerate(splitter.split(np.zeros(rows), target)):
+        folds[valid] = fold
+    return folds
+
+
+def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: dict[str, Any], fold: int, rows: Rows
+        ) -> tuple[Any, np.ndarray]:  # fmt: skip
+    """Train one member without one fold; returns the model and its predictions for that fold."""
+    train = rows.folds < fold if schema.get("ordered") else rows.folds != fold
+    module = load_module(root, f"candidates/{member['candidate']}.py")
+    # What a candidate had to change to keep to its time limit is in params.json: the same work, whatever the machine.
+    params = root / "model" / member["id"] / f"fold{fold}" / "params.json"
+    fixed = json.loads(params.read_text(encoding="utf-8")) if params.exists() else member["params"]
+    model = module.Model(task_of(solution, schema), fixed, member["steps"], solution["seed"])
+    model.fit(rows.frame[train].reset_index(drop=True), rows.target[train])
+    return model, np.asarray(model.predict(rows.frame[rows.folds == fold].reset_index(drop=True)), dtype=np.float64)
+
+
+def verify(
+    root: Path,
+    solution: dict[str, Any],
+    schema: dict[str, Any],
+    rows: Rows,
+    member: str | None = None,
+    fold: int | None = None,
+) -> list[dict[str, Any]]:
+    """Train members and folds again and compare with the stored out-of-fold predictions."""
+    found = []
+    for choice in solution["members"]:
+        stored = np.load(root / "oof" / f"{choice['id']}.npy")
+        for number in choice["folds"]:
+            if member not in (None, choice["id"]) or fold not in (None, number):
+                continue
+            started = time.perf_counter()
+            _, prediction = fit(root, solution, schema, choice, number, rows)
+            difference = largest_difference(prediction, stored[rows.folds == number])
+            check = {"member": choice["id"], "fold": number, "difference": difference, "same": difference <= TOLERANCE}
+            found.append(check | {"seconds": round(time.perf_counter() - started, 3)})
+            print(json.dumps(found[-1]), flush=True)
+    if not found:
+        raise ValueError(f"There is no member {member} with fold {fold}.")
+    return found
+
+
+def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows) -> float | None:
+    """Train all, write a new bundle to `out`, and return the out-of-fold score."""
+    from scoring import score  # scikit-learn takes a while to import, and --verify has no need of it
+
+    code = [*root.glob("*.py"), *root.glob("candidates/*.py"), root / "requirements.txt", root / "Dockerfile"]
+    for path in code:
+        (out / path.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / path.relative_to(root))
+    shape = (len(rows.target), *([len(solution["classes"])] if solution["kind"] == "classification" else []))
+    total, weights = np.zeros(shape), np.zeros(len(rows.target))
+    for member in solution["members"]:
+        oof = np.full(shape, np.nan)
+        for fold in member["folds"]:
+            model, oof[rows.folds == fold] = fit(root, solution, schema, member, fold, rows)
+            folder = out / "model" / member["id"] / f"fold{fold}"
+            folder.mkdir(parents=True, exist_ok=True)
+            model.save(folder)
+            print(f"{member['id']} ({member['candidate']}), fold {fold}: trained", file=sys.stderr)
+        (out / "oof").mkdir(exist_ok=True)
+        np.save(out / "oof" / f"{member['id']}.npy", oof)
+        seen = np.isfinite(oof).reshape(len(oof), -1).all(axis=1)
+        total[seen] += member["weight"] * oof[seen]
+        weights[seen] += member["weight"]
+    seen = weights > 0
+    prediction = total[seen] / weights[seen].reshape(-1, *[1] * (total.ndim - 1))
+    if solution["kind"] == "regression":
+        residuals = np.abs(rows.target[seen] - prediction)
+        solution = solution | {"interval_radius": float(np.quantile(residuals, 0.9))}
+    value = score(solution, rows.target[seen], prediction)
+    write_rest(out, solution, schema, rows, value)
+    return value
+
+
+def write_rest(out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows, value: float | None) -> None:
+    """Everything of a bundle that is neither code nor a fitted model."""
+    write_json(out / "model" / "solution.json", solution | {"fingerprint": fingerprint(rows.frame, rows.target)})
+    write_json(out / "schema.json", schema if rows.original else refreshed(schema, rows.frame))
+    np.save(out / "oof" / "folds.npy", rows.folds)
+    np.save(out / "oof" / "rows.npy", rows.positions)
+    write_json(out / "metrics.json", {"metric": solution["metric"], "validation": value, "rows": len(rows.target)})
+    write_golden(Ensemble.load(out, check=False), rows.frame)
+    write_manifest(out)
+
+
+def refreshed(schema: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """The schema with ranges and categories of other training rows."""
+    columns = []
+    for column in schema["columns"]:
+        values, column = frame[column["name"]], dict(column)
+        known = values.dropna()
+        if column["kind"] == "number" and len(known):
+            column |= {"min": float(known.min()), "max": float(known.max()), "median": float(known.median())}
+        elif column["kind"] == "date" and len(known):
+            column |= {"min": known.min().isoformat(), "max": known.max().isoformat()}
+        elif column["kind"] in ("category", "boolean") and len(known):
+            counts = known.value_counts()
+            column |= {"values": counts.index[:1000].tolist(), "distinct": len(counts), "mode": counts.index[0]}
+        columns.append(column | {"missing": float(values.isna().mean())})
+    return schema | {"columns": columns}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train the bundle's models again.")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="table with the target column")
+    source.add_argument("--folder", type=Path, help="data folder of automl_agent")
+    parser.add_argument("--out", type=Path, default=Path("retrained"), help="folder of the new bundle")
+    parser.add_argument("--verify", action="store_true", help="compare with the stored predictions; writes nothing")
+    parser.add_argument("--member")
+    parser.add_argument("--fold", type=int)
+    given, root = parser.parse_args(), Path(__file__).resolve().parent
+    try:
+        check_files(root)
+        solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
+        schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
+        rows = (
+            read_folder(root, schema, given.folder) if given.folder else read_rows(root, schema, solution, given.data)
+        )
+        if given.verify and not rows.original:
+            raise ValueError(f"{given.data} does not hold the rows that the models were trained on.")
+        if given.verify:
+            found = verify(root, solution, schema, rows, given.member, given.fold)
+            return 0 if all(check["same"] for check in found) else 1
+        if given.out.exists() and any(given.out.iterdir()):
+            raise ValueError(f"{given.out} is not empty.")
+        value = train(root, given.out, solution, schema, rows)
+    except (DamagedBundle, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"out-of-fold {solution['metric']}: {value if value is None else round(value, 6)}; bundle: {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

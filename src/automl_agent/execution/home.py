@@ -1,0 +1,59 @@
+"""The folder that a project's runs live in, and how to write there without leaving half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from automl_agent.errors import InputError
+
+_HOME_HINT = "Set `home` to a folder that you may write to."
+_NAME = re.compile(r"(?!\.)[\w.-]+")
+_NAME_BYTES = 200
+
+
+def prepare_home(home: Path) -> Path:
+    """Make the home folder if there is none, with a `.gitignore` that keeps it out of version control.
+
+    Raises:
+        InputError: when it cannot be made or written to.
+    """
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            home.mkdir()
+            (home / ".gitignore").write_text("*\n", encoding="utf-8")
+        writable = home.is_dir() and os.access(home, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise InputError(f"The folder {home} cannot be made: {error.strerror}.", hint=_HOME_HINT) from error
+    if not writable:
+        raise InputError(f"{home} is not a folder that can be written to.", hint=_HOME_HINT)
+    return home
+
+
+def checked_name(name: str) -> str:
+    """A name that is safe as one part of a path.
+
+    Raises:
+        InputError: when it holds anything but letters, digits, dot, dash and underscore, begins with a dot, or is long.
+    """
+    if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
+        raise InputError(f"{name[:80]!r} is not a valid name.", hint="Letters, digits, '.', '-' and '_' are accepted.")
+    return name
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file that is either the old one or the new one, whatever happens, a power cut included."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,195 @@
+"""One place in a pool of workers: takes jobs from the queue, one at a time, and watches the process that does them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from automl_agent.errors import JobError
+from automl_agent.execution.process import WorkerGone, WorkerProcess
+from automl_agent.execution.protocol import Job
+
+_START_GRACE = 60.0
+"""Seconds that a worker may take to start and warm up; they do not count as a job's time."""
+_MEMORY_CHECK = 0.2
+
+
+class JobFuture(Future[dict[str, Any]]):
+    """The future of a job. `cancel` stops a running job too: it then raises `JobError` of kind `cancelled`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwanted = False
+        self.slot: Slot | None = None
+
+    def cancel(self) -> bool:
+        """Drop the job. As ever, true only when it had not begun."""
+        if super().cancel():
+            return True
+        self.unwanted = True
+        if self.slot:
+            self.slot.stop()
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A queued job, of the epoch in which it was submitted: `cancel` of the pool begins a new one."""
+
+    job: Job
+    future: JobFuture
+    epoch: int
+
+
+@dataclass
+class Board:
+    """What the slots of a pool share. Holds no reference to the pool, so that a forgotten pool is collected."""
+
+    preload: tuple[str, ...]
+    idle_seconds: float
+    tasks: SimpleQueue[Task | None] = field(default_factory=SimpleQueue)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    epoch: int = 0
+    started: bool = False
+    closed: bool = False
+    owner: int = field(default_factory=os.getpid)
+
+
+class Slot:
+    """One place in a pool: a thread, and at most one worker process."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._lock = threading.RLock()
+        self._worker: WorkerProcess | None = None
+        self._task: Task | None = None
+        self._doom: JobError | None = None
+        """Why the worker was killed, when we did it."""
+        self._count = 0
+        self.thread = threading.Thread(target=self._serve, name="automl-worker", daemon=True)
+
+    def prepare(self) -> None:
+        """Start the worker ahead of the first job. Returns at once; it warms up by itself."""
+        with self._lock:
+            if not self._board.closed:
+                self._ready_worker()
+
+    def stop(self) -> None:
+        """Kill the running job if it is no longer wanted; end an idle worker of a closed pool."""
+        with self._lock:
+            if self._task and self._worker and self._unwanted(self._task):
+                self._kill(self._worker, cancelled())
+            elif self._board.closed:
+                self._retire()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                task = self._board.tasks.get(timeout=self._board.idle_seconds)
+            except Empty:
+                self._retire()
+                continue
+            if task is None:
+                self._retire()
+                return
+            task.future.slot = self
+            if task.future.set_running_or_notify_cancel():
+                _settle(self, task)
+            del task  # a waiting thread must not keep the last result alive
+
+    def run(self, task: Task) -> dict[str, Any]:
+        """Run a job in the worker, within its limits.
+
+        Raises:
+            JobError: when it failed, was killed or cancelled.
+        """
+        if task.job.timeout is not None and task.job.timeout <= 0:
+            raise JobError(f"No time was left for {task.job.call}.", "timeout")
+        with self._lock:
+            if self._unwanted(task):
+                raise cancelled()
+            worker = self._ready_worker()
+            self._task, self._doom = task, None
+        try:
+            return _result(task.job, self._watch(worker, task.job))
+        except WorkerGone:
+            words = worker.close()
+            raise self._doom or JobError(f"{task.job.call}: {words}", "crash") from None
+        finally:
+            with self._lock:
+                self._task = None
+                if self._doom or not worker.alive:
+                    self._retire()
+
+    def _watch(self, worker: WorkerProcess, job: Job) -> dict[str, Any]:
+        """Send a job and wait for its answer; kill the worker when the job outgrows its time or memory."""
+        self._count += 1
+        worker.send({"id": self._count, "call": job.call, "arguments": job.arguments})
+        limit = float("inf") if job.timeout is None else job.timeout
+        deadline = time.monotonic() + limit + _START_GRACE
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._kill(worker, JobError(f"{job.call} took longer than {limit:g} s.", "timeout"))
+            for message in worker.receive(_MEMORY_CHECK if job.memory_mb else max(left, 0.01)):
+                if message["id"] != self._count:
+                    continue
+                if "started" not in message:
+                    return message
+                deadline = time.monotonic() + limit
+            if job.memory_mb and (used := worker.resident_mb()) > job.memory_mb:
+                text = f"{job.call} used {used:.0f} MB of memory, more than {job.memory_mb:g} MB."
+                self._kill(worker, JobError(text, "memory"))
+
+    def _unwanted(self, task: Task) -> bool:
+        return task.future.unwanted or task.epoch < self._board.epoch
+
+    def _kill(self, worker: WorkerProcess, reason: JobError) -> None:
+        with self._lock:
+            self._doom = self._doom or reason
+            worker.kill()
+
+    def _ready_worker(self) -> WorkerProcess:
+        if self._worker and not self._worker.alive:  # killed by somebody else while it was idle
+            self._retire()
+        if self._worker is None:
+            self._worker = WorkerProcess(self._board.preload)
+        return self._worker
+
+    def _retire(self) -> None:
+        with self._lock:
+            if self._worker and not self._task:
+                self._worker.close()
+                self._worker = None
+
+
+def _settle(slot: Slot, task: Task) -> None:
+    """Run a task and hand its outcome to the future: nothing that goes wrong may end the slot's thread."""
+    try:
+        result = slot.run(task)
+    except JobError as error:
+        task.future.set_exception(error)
+    except Exception as error:
+        task.future.set_exception(JobError(f"{task.job.call} could not be run: {error}", "crash"))
+    else:
+        task.future.set_result(result)
+
+
+def _result(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
+    if "result" in answer:
+        result: dict[str, Any] = answer["result"]
+        return result
+    error = answer["error"]
+    kind = "memory" if error["type"] == "MemoryError" else "error"
+    failure = JobError(f"{error['type']}: {error['message']}", kind)
+    failure.add_note(f"In the worker, {job.call}:\n{error['traceback']}")
+    raise failure
+
+
+def cancelled() -> JobError:
+    return JobError("The job was cancelled.", "cancelled")

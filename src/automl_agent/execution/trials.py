@@ -1,0 +1,73 @@
+"""Remembers what every trial gave, so that resume, revision and re-runs repeat none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from automl_agent.execution.database import open_database
+from automl_agent.execution.home import checked_name, prepare_home
+
+_SCHEMA = ("CREATE TABLE IF NOT EXISTS trials (key TEXT PRIMARY KEY, result TEXT NOT NULL)",)
+
+
+class TrialStore:
+    """Results by key in `home/trials.sqlite`, files by key below `home/trials`. Threads and processes may share it."""
+
+    def __init__(self, home: Path) -> None:
+        self._root = prepare_home(home) / "trials"
+        self._database = open_database(home / "trials.sqlite", _SCHEMA)
+
+    @staticmethod
+    def key(**parts: Any) -> str:
+        """The key of what is described by `parts` (JSON values): equal parts, in any order, have equal keys."""
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """What is stored, a failure (`{"error", "kind"}`) included; `None` when there is nothing, or no folder."""
+        rows = self._database.read("SELECT result FROM trials WHERE key = ?", key)
+        if not rows:
+            return None
+        result: dict[str, Any] = json.loads(rows[0][0])
+        return result if "error" in result or self.folder(key).is_dir() else None
+
+    def put(self, key: str, result: dict[str, Any], *, workspace: Path | None = None) -> None:
+        """Store a result (a JSON object).
+
+        A failure is stored when its `kind` is `error`: what timed out, outgrew its memory, crashed or was cancelled
+        may succeed another time. With a `workspace`, its files become the trial's folder first, in one step.
+        """
+        if "error" in result and result.get("kind", "error") != "error":
+            return
+        if workspace is not None and "error" not in result:
+            self._adopt(workspace, key)
+        self._database.write("INSERT OR REPLACE INTO trials VALUES (?, ?)", key, json.dumps(result))
+
+    def folder(self, key: str) -> Path:
+        """Where the files of a trial lie. It is not made here."""
+        return self._root / checked_name(key)[:2] / key
+
+    def workspace(self, key: str) -> Path:
+        """A new empty folder for a trial to write to, of its own even when two runs try the same thing at once."""
+        folder = self.folder(key)
+        path = folder.with_name(f"{key}.{os.getpid()}-{secrets.token_hex(4)}")
+        path.mkdir(parents=True)
+        return path
+
+    def _adopt(self, workspace: Path, key: str) -> None:
+        """Rename the workspace to the trial's folder; where another run was first, keep what it left."""
+        folder = self.folder(key)
+        if self.get(key) is None:  # at most what a killed process left
+            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            workspace.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(workspace, ignore_errors=True)

@@ -1,0 +1,115 @@
+"""Texts as vectors, offline and without a model file: hashed terms weighted by how rare they are.
+
+`Embedding` is the seam: anything with `embed_documents` and `embed_query`, so every LangChain embeddings object, takes
+the place of `HashedWords`. An attribute `name` tells versions apart; other names mean other vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+from automl_agent.knowledge.words import synonyms, terms
+
+
+class Embedding(Protocol):
+    """The two methods of LangChain's `Embeddings`."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+
+    def embed_query(self, text: str) -> list[float]: ...
+
+
+def embedding_name(embedding: Embedding) -> str:
+    """Name under which vectors of this embedding are kept: its own `name`, or its class and model."""
+    own = getattr(embedding, "name", None)
+    if isinstance(own, str):
+        return own
+    model = getattr(embedding, "model", None) or getattr(embedding, "model_name", None)
+    return type(embedding).__name__ + (f"-{model}" if isinstance(model, str) else "")
+
+
+def slug(name: str) -> str:
+    """The name as Chroma allows it in a collection's name."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", name).strip("-")[:200]
+
+
+class HashedWords:
+    """Hashed stems, concepts and letter four-grams, sublinear in their count, weighted by rarity, of length one.
+
+    The weights are learned once from the notes (`learn`) and stay the same until they are learned anew, so that single
+    notes can be added without touching the vectors of the others.
+    """
+
+    version = "1"
+    kind = "hashed-words"
+
+    def __init__(self, weights: Mapping[str, float], dimensions: int = 8192) -> None:
+        """`weights` maps a term to its inverse document frequency."""
+        self.weights = dict(weights)
+        self.dimensions = dimensions
+        content = json.dumps([self.version, synonyms(), sorted(self.weights.items()), dimensions])
+        self.fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
+        self._rarest = max(self.weights.values(), default=1.0)
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.version}-{self.dimensions}-{self.fingerprint}"
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], dimensions: int = 8192) -> HashedWords:
+        """Learn from these texts how much a term says."""
+        seen: Counter[str] = Counter()
+        for text in texts:
+            seen.update(set(terms(text)))
+        count = len(texts)
+        weights = {term: round(math.log((1 + count) / (1 + found)) + 0.2, 4) for term, found in seen.items()}
+        return cls(weights, dimensions)
+
+    @classmethod
+    def load(cls, path: Path) -> HashedWords:
+        """Read what `save` wrote.
+
+        Raises:
+            OSError, ValueError, KeyError: when the file is missing or not such a file.
+        """
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["version"] != cls.version:
+            raise ValueError(f"written by version {data['version']}")
+        return cls({str(term): float(weight) for term, weight in data["weights"].items()}, int(data["dimensions"]))
+
+    def save(self, path: Path) -> None:
+        """Write the weights; a reader sees the old file or the new one, never half of it."""
+        data = {"version": self.version, "dimensions": self.dimensions, "weights": self.weights}
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(data), encoding="utf-8")
+        part.replace(path)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self._vector(terms(text), unknown=self._rarest) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Terms that no note has are left out: they could only collide."""
+        return self._vector(terms(text), unknown=0.0)
+
+    def _vector(self, found: Iterable[str], unknown: float) -> list[float]:
+        vector = [0.0] * self.dimensions
+        for term, count in Counter(found).items():
+            weight = self.weights.get(term, unknown) * _kind_weight(term) * (1.0 + math.log(count))
+            code = crc32(term.encode())
+            vector[code % self.dimensions] += weight if code & 0x8000_0000 else -weight
+        length = math.sqrt(sum(value * value for value in vector)) or 1.0
+        return [value / length for value in vector]
+
+
+def _kind_weight(term: str) -> float:
+    """Concepts count more than words, letters less: they only help where a word was bent or misspelt."""
+    return {"=": 1.9, "#": 0.15}.get(term[0], 1.0)

@@ -1,0 +1,171 @@
+"""Where the vectors of the notes lie: in Chroma on disk, or, when that fails, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from automl_agent.knowledge.embedding import Embedding, embedding_name, slug
+from automl_agent.knowledge.ranking import Hit, document
+from automl_agent.records import Note
+
+REACH = 64
+"""Notes that a query takes from Chroma before they are ranked."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What bringing an index up to date did, in numbers of notes."""
+
+    added: int
+    changed: int
+    removed: int
+    kept: int
+
+
+class Index(Protocol):
+    def update(self, notes: Sequence[Note]) -> Changes:
+        """Make the index hold exactly these notes; only new and changed ones are embedded."""
+        ...
+
+    def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
+        """Notes of a family (or of all), most similar first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class MemoryIndex:
+    """All vectors in a list: enough for some thousand notes, gone with the process."""
+
+    def __init__(self, embedding: Embedding) -> None:
+        self.embedding = embedding
+        self._rows: list[tuple[Note, list[float]]] = []
+
+    def update(self, notes: Sequence[Note]) -> Changes:
+        vectors = self.embedding.embed_documents([document(note) for note in notes])
+        self._rows = [(note, unit(vector)) for note, vector in zip(notes, vectors, strict=True)]
+        return Changes(added=len(notes), changed=0, removed=0, kept=0)
+
+    def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
+        hits = [
+            Hit(note, row, sum(a * b for a, b in zip(vector, row, strict=True)))
+            for note, row in self._rows
+            if family is None or family in note.families
+        ]
+        return sorted(hits, key=lambda hit: (-hit.similarity, hit.note.id))[:REACH]
+
+    def close(self) -> None:
+        self._rows = []
+
+
+class ChromaIndex:
+    """A collection of an embedded Chroma store: one for each kind of embedding, so that versions do not mix.
+
+    Vectors are always handed over; Chroma's own embedding function, which would download a model, is never in reach.
+    """
+
+    def __init__(self, folder: Path, embedding: Embedding, kind: str) -> None:
+        """Open or make the store. The caller holds the lock of the folder."""
+        self.embedding = embedding
+        self._notes: dict[str, Note] = {}
+        chromadb, function = _chroma()
+        settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
+        self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
+        self._collection = self._client.get_or_create_collection(
+            f"notes-{slug(kind)}",
+            embedding_function=function(embedding.embed_documents),
+            configuration={"hnsw": {"space": "cosine"}},
+        )
+
+    def update(self, notes: Sequence[Note]) -> Changes:
+        name = embedding_name(self.embedding)
+        found = self._collection.get(include=["metadatas"])
+        have = {key: (meta or {}).get("digest") for key, meta in zip(found["ids"], found["metadatas"], strict=True)}
+        want = {note.id: _digest(note, name) for note in notes}
+        fresh = [note for note in notes if have.get(note.id) != want[note.id]]
+        gone = [key for key in have if key not in want]
+        changed = [note.id for note in fresh if note.id in have]
+        if gone or changed:  # deleted first: writing over a note would keep its old metadata
+            self._collection.delete(ids=[*gone, *changed])
+        if fresh:
+            self._add(fresh, want)
+        self._notes = {note.id: note for note in notes}
+        return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))
+
+    def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
+        found = self._collection.query(
+            query_embeddings=[list(vector)],
+            n_results=min(REACH, max(1, len(self._notes))),
+            where={"families": {"$contains": family}} if family else None,
+            include=["embeddings", "distances"],
+        )
+        rows = zip(found["ids"][0], found["embeddings"][0], found["distances"][0], strict=True)
+        hits = [Hit(self._notes[key], row, 1.0 - float(far)) for key, row, far in rows if key in self._notes]
+        return sorted(hits, key=lambda hit: (-hit.similarity, hit.note.id))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _add(self, notes: Sequence[Note], digests: dict[str, str]) -> None:
+        vectors = self.embedding.embed_documents([document(note) for note in notes])
+        self._collection.add(
+            ids=[note.id for note in notes],
+            embeddings=[unit(vector) for vector in vectors],
+            documents=[note.title for note in notes],
+            metadatas=[
+                {"digest": digests[note.id], "kind": note.kind, "families": list(note.families)} for note in notes
+            ],
+        )
+
+
+def unit(vector: Sequence[float]) -> list[float]:
+    """The vector with length one."""
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [float(value) / length for value in vector]
+
+
+def _digest(note: Note, embedding: str) -> str:
+    return hashlib.sha256(f"{embedding}\n{note.model_dump_json()}".encode()).hexdigest()
+
+
+def _not_given(_: list[str]) -> list[list[float]]:
+    raise RuntimeError("open the collection through KnowledgeStore: its embedding is not stored with it")
+
+
+def _chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]], Any]]:
+    """Chroma, imported when it is needed, and a wrapper of an embedding that it accepts.
+
+    Warnings of the import (third parties' deprecations) are kept from the host, and only those.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import chromadb
+        import chromadb.config
+
+    class Function(chromadb.EmbeddingFunction[list[str]]):
+        def __init__(self, embed: Callable[[list[str]], list[list[float]]]) -> None:
+            self._embed = embed
+
+        def __call__(self, input: list[str]) -> Any:
+            import numpy as np
+
+            return [np.asarray(vector, dtype=np.float32) for vector in self._embed(list(input))]
+
+        @staticmethod
+        def name() -> str:
+            return "automl_agent"
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+        @staticmethod
+        def build_from_config(config: dict[str, Any]) -> Any:
+            return Function(_not_given)
+
+    return chromadb, Function

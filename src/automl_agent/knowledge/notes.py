@@ -1,0 +1,167 @@
+"""Notes as files: YAML front matter between two lines of dashes, then the text.
+
+`knowledge_base/README.md` describes the form for people who write notes; `Front` is the same as a schema.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from automl_agent.errors import ConfigurationError, InputError
+from automl_agent.records import Note
+from automl_agent.tasks.candidate import holds
+
+_FILE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<front>.*?)\r?\n---[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
+
+
+class Source(BaseModel):
+    """Where the knowledge comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=3)
+    authors: str = Field(min_length=2)
+    year: int = Field(ge=1950, le=2100)
+    address: str = ""
+    """An http(s) link or a DOI; empty for house rules."""
+
+    def __str__(self) -> str:
+        cited = f"{self.authors} ({self.year}): {self.title}"
+        return f"{cited}, {self.address}" if self.address else cited
+
+
+class Front(BaseModel):
+    """The front matter of a note."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=10, max_length=200)
+    kind: Literal["paper", "kaggle", "practice"]
+    source: Source
+    checked: bool
+    """Whether the source was looked up; `false` for what was written from memory or second hand."""
+    families: tuple[str, ...] = Field(min_length=1)
+    when: dict[str, str] = Field(default_factory=dict)
+    """Conditions on meta-features, all of which must hold: `{"rows": ">= 1000, <= 50000"}`."""
+    models: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    evidence: str = ""
+    """One sentence with the figures that the source gives."""
+
+    @field_validator("when")
+    @classmethod
+    def _conditions_are_readable(cls, when: dict[str, str]) -> dict[str, str]:
+        for name, condition in when.items():
+            try:
+                holds(condition, 0.0)
+            except (ConfigurationError, ValueError) as error:
+                raise ValueError(f"{name}: {condition!r} is no condition such as '>= 10' or '>= 10, < 50'") from error
+        return when
+
+
+def read_note(path: Path) -> Note:
+    """Read one file; the note's id is the file's name without its ending.
+
+    Raises:
+        InputError: when the file cannot be read or breaks the schema; names the file and the field.
+    """
+    try:
+        match = _FILE.match(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Note {path} cannot be read: {error}.") from error
+    if match is None:
+        raise InputError(f"Note {path} has no front matter.", hint="It must start with YAML between two lines '---'.")
+    front = _front(path, match["front"])
+    body = match["body"].strip()
+    if not body:
+        raise InputError(f"Note {path} has no text after its front matter.")
+    return Note(
+        id=path.stem,
+        title=front.title,
+        kind=front.kind,
+        source=str(front.source),
+        families=front.families,
+        when=front.when,
+        models=front.models,
+        steps=front.steps,
+        text="\n\n".join([body, *_remarks(front)]),
+    )
+
+
+def read_front(path: Path) -> Front:
+    """The front matter of one file, with what a `Note` does not carry (`checked`, the parts of the source)."""
+    match = _FILE.match(path.read_text(encoding="utf-8"))
+    if match is None:
+        raise InputError(f"Note {path} has no front matter.", hint="It must start with YAML between two lines '---'.")
+    return _front(path, match["front"])
+
+
+def load_notes(folder: Path) -> tuple[Note, ...]:
+    """All notes under a folder, subfolders included, sorted by id. README files are skipped.
+
+    Raises:
+        InputError: when the folder is missing, a note is not valid, or two notes have the same name.
+    """
+    notes: dict[str, Note] = {}
+    for path in note_files(folder):
+        note = read_note(path)
+        if note.id in notes:
+            raise InputError(f"Two notes under {folder} are named {note.id!r}.", hint="The file name is the note's id.")
+        notes[note.id] = note
+    return tuple(notes[name] for name in sorted(notes))
+
+
+def note_files(folder: Path) -> tuple[Path, ...]:
+    """The files under a folder that are notes, in a fixed order.
+
+    Raises:
+        InputError: when the folder is missing.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder of notes {folder}.")
+    return tuple(path for path in sorted(folder.rglob("*.md")) if path.stem.lower() != "readme")
+
+
+def default_folder() -> Path:
+    """The notes that ship with the library: inside the installed package, or `knowledge_base/` of a source checkout.
+
+    Raises:
+        ConfigurationError: when neither is there.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "notes", package.parents[2] / "knowledge_base"):
+        if folder.is_dir():
+            return folder
+    raise ConfigurationError("The notes of the library are not installed (automl_agent/knowledge/notes is missing).")
+
+
+def _front(path: Path, text: str) -> Front:
+    import yaml
+
+    try:
+        data: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"Note {path}: the front matter is not YAML: {reason}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"Note {path}: the front matter must be a mapping of fields.")
+    try:
+        return Front.model_validate(data)
+    except ValidationError as error:
+        faults = "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors()[:3])
+        raise InputError(f"Note {path}: {faults}.", hint="See knowledge_base/README.md for the fields.") from error
+
+
+def _fault(place: tuple[int | str, ...], message: str) -> str:
+    return f"field {'.'.join(map(str, place))!r}: {message.removeprefix('Value error, ')}"
+
+
+def _remarks(front: Front) -> list[str]:
+    cautions = ["Cautions: " + " ".join(front.cautions)] if front.cautions else []
+    evidence = [f"Evidence: {front.evidence}"] if front.evidence else []
+    return cautions + evidence

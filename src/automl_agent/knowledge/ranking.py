@@ -1,0 +1,101 @@
+"""Which notes come first: those whose conditions hold, by relevance, and no two that say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from automl_agent.records import Note
+from automl_agent.tasks.candidate import holds
+
+SPECIFIC = 0.06
+"""Added to the relevance of a note whose conditions were measured to hold: it was written for such data."""
+DIVERSITY = 0.3
+"""How much likeness to notes already chosen counts against relevance."""
+SAME = 0.9
+"""Notes more alike than this (cosine) say the same: only the first is returned."""
+
+_FACTS: tuple[tuple[str, str, str], ...] = (
+    ("rows", "<= 3000", "small data, few rows"),
+    ("rows", ">= 50000", "large data, many rows"),
+    ("rows_per_column", "<= 10", "wide table, more columns than rows can carry"),
+    ("columns", ">= 300", "wide table with hundreds of columns"),
+    ("max_cardinality", ">= 30", "high-cardinality categories with many levels"),
+    ("categories", ">= 8", "many categorical columns"),
+    ("missing_share", ">= 0.02", "missing values"),
+    ("minority_share", "<= 0.2", "imbalanced classes, rare positives"),
+    ("classes", ">= 3", "multiclass"),
+    ("target_skew", ">= 1", "skewed target with a long tail"),
+    ("duplicates_share", ">= 0.01", "duplicate rows"),
+    ("dates", ">= 1", "date columns"),
+    ("texts", ">= 1", "free-text columns"),
+    ("budget", "<= 120", "short time budget"),
+)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A note found, with its vector (length one) and its likeness to the query (cosine)."""
+
+    note: Note
+    vector: Sequence[float]
+    similarity: float
+
+
+def facts(meta: Mapping[str, float]) -> str:
+    """What is striking about the data, in words that notes use."""
+    return ". ".join(words for name, condition, words in _FACTS if holds(condition, meta.get(name)))
+
+
+def document(note: Note) -> str:
+    """What of a note is embedded: the title counts twice, its conditions are put into words."""
+    edges = {name: float(condition.split(",")[0].strip("<>= ")) for name, condition in note.when.items()}
+    names = " ".join((*note.models, *note.steps)).replace("_", " ")
+    return ". ".join([note.title, note.title, facts(edges), names, note.text])
+
+
+def applies(note: Note, meta: Mapping[str, float]) -> bool:
+    """Whether all conditions hold; without any measurement nothing speaks against a note."""
+    return not meta or all(holds(condition, meta.get(name)) for name, condition in note.when.items())
+
+
+def ranked(hits: Sequence[Hit], meta: Mapping[str, float], k: int) -> tuple[Note, ...]:
+    """The `k` best notes with `applies` and `relevance` set, those that apply before those that do not."""
+    judged = [_judged(hit, meta) for hit in hits]
+    chosen: list[Hit] = []
+    for wanted in (True, False):
+        _choose([hit for hit in judged if hit.note.applies is wanted], chosen, k)
+    return tuple(hit.note for hit in chosen)
+
+
+def _judged(hit: Hit, meta: Mapping[str, float]) -> Hit:
+    fits = applies(hit.note, meta)
+    relevance = hit.similarity + (SPECIFIC if meta and hit.note.when and fits else 0.0)
+    note = hit.note.model_copy(update={"applies": fits, "relevance": round(min(1.0, max(0.0, relevance)), 4)})
+    return Hit(note, hit.vector, relevance)
+
+
+def _choose(candidates: Sequence[Hit], chosen: list[Hit], k: int) -> None:
+    """Add to `chosen`, one at a time, what is relevant and unlike what is there (maximal marginal relevance).
+
+    What is added is ordered by relevance in the end: variety decides who is in, relevance who comes first.
+    """
+    import numpy as np
+
+    if not candidates:
+        return
+    vectors = np.asarray([hit.vector for hit in candidates], dtype=np.float64)
+    relevance = np.array([hit.similarity for hit in candidates])
+    likeness = np.zeros(len(candidates))
+    for other in chosen:
+        likeness = np.maximum(likeness, vectors @ np.asarray(other.vector, dtype=np.float64))
+    added: list[Hit] = []
+    while len(chosen) + len(added) < k:
+        gains = np.where(likeness < SAME, relevance - DIVERSITY * likeness, -np.inf)
+        place = int(gains.argmax())
+        if gains[place] == -np.inf:
+            break
+        added.append(candidates[place])
+        likeness = np.maximum(likeness, vectors @ vectors[place])
+        likeness[place] = 1.0
+    chosen.extend(sorted(added, key=lambda hit: (-hit.similarity, hit.note.id)))

@@ -1,0 +1,27 @@
+"""Stage 3: reads, checks and profiles the data, locks the test away, fixes the folds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+
+
+def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
+    task = state["task"]
+    assert task is not None
+    prepare = getattr(stage.pool, "prepare", None)
+    if prepare is not None and not stage.settings.plan_only:
+        prepare()  # workers import while this process reads
+    artifact, folder = stage.artifacts.create(stage.run_id, "data")
+    family = stage.family(task)
+    profile = family.acquire(
+        task, stage.request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
+    )
+    reads = stage.ledger.test_reads(profile.fingerprint)
+    profile = profile.model_copy(update={"data": artifact, "test_reads": reads})
+    for finding in profile.findings:
+        stage.remark(finding.text + (f" ({finding.action})" if finding.action else ""))
+    stage.allowed(task, profile)  # a wish that leaves no model is refused here, before any work
+    return {"profile": profile}

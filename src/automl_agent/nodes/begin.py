@@ -1,0 +1,81 @@
+"""Before the stages: gives the run its id, its folders and its clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from automl_agent.errors import InputError
+from automl_agent.execution.home import prepare_home
+from automl_agent.execution.runs import new_run_id
+from automl_agent.nodes.stage import Stage, services_clock
+from automl_agent.nodes.state import State
+
+_FRESH: dict[str, Any] = {
+    "task": None,
+    "question": None,
+    "profile": None,
+    "baseline": None,
+    "notes": [],
+    "plans": None,
+    "results": None,
+    "trials": None,
+    "full": None,
+    "verdicts": None,
+    "evidence": None,
+    "revision": 0,
+    "solution": None,
+    "grade": None,
+    "bundle": None,
+    "report": None,
+    "warnings": None,
+    "progress": None,
+    "seconds": None,
+    "room": False,
+    "approved": True,
+}
+"""A thread may be used for several requests: nothing of the last one may shine through."""
+
+
+def begin(state: State, stage: Stage) -> dict[str, Any]:
+    """Start afresh, and forget what an earlier request left in this thread."""
+    request = state.get("request") or stage.request
+    data = tuple(state.get("data") or ()) or request.data
+    request = request.model_copy(update={"data": data})
+    prepare_home(stage.settings.home_path)
+    run_id = _run_id(state, stage, request.words)
+    out = Path(request.out or stage.settings.out or Path("automl-runs") / run_id).expanduser().resolve()
+    if not stage.settings.plan_only:
+        _check_writable(out)
+    services_clock(stage, run_id).resume()
+    return {
+        **_FRESH,
+        "request": request,
+        "data": [],
+        "run_id": run_id,
+        "out": str(out),
+        "plan_only": stage.settings.plan_only,
+    }
+
+
+def _run_id(state: State, stage: Stage, words: str) -> str:
+    """The thread's name where this graph owns the thread and has not finished a run in it, else a new one."""
+    if stage.thread_id and not stage.embedded and not state.get("run_id"):
+        safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in stage.thread_id).strip(".")[:80]
+        if safe:
+            return safe
+    return new_run_id(words)
+
+
+def _check_writable(out: Path) -> None:
+    """Find out before any work whether the result can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"The output folder {out} cannot be written: {reason}.", hint="Give another one with --out."
+        ) from error

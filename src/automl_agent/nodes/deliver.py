@@ -1,0 +1,113 @@
+"""Stage 14: proves that the bundle works without the library, completes it, and puts it in the user's folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from automl_agent.delivery.bundle import finalise, size_mb
+from automl_agent.delivery.checks import check_retrain, check_server
+from automl_agent.delivery.predictions import write_predictions
+from automl_agent.delivery.publish import publish
+from automl_agent.errors import JobError
+from automl_agent.execution.home import write_durably
+from automl_agent.execution.protocol import Job
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, ServerCheck, Solution, TaskSpec
+from automl_agent.search.runner import Work
+
+SERVER_TIMEOUT = 60.0
+RETRAIN_TIMEOUT = 180.0
+IMPORTANCE_TIMEOUT = 30.0
+REPORT_SECONDS = 3.0
+"""Kept for the report that follows."""
+
+
+def deliver(state: State, stage: Stage) -> dict[str, Any]:
+    task, profile, solution, grade = state["task"], state["profile"], state["solution"], state["grade"]
+    assert task is not None and profile is not None and solution is not None and grade is not None
+    folder, data = stage.artifacts.path(solution.folder), stage.artifacts.path(profile.data)
+    artifact, facts = stage.artifacts.create(stage.run_id, "delivery")
+    importance = _start_importance(stage, task, folder, data)
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        server = threads.submit(check_server, folder, SERVER_TIMEOUT)
+        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT)
+        checked: tuple[ServerCheck, ServerCheck] = (server.result(), retrain.result())
+    ranked = _finished(importance, stage)
+    missed = not state["verdicts"]["grade"].passed
+    curve = _learning_curve(stage, task, profile, solution) if missed else []
+    write_durably(facts / "importance.json", json.dumps(ranked))
+    write_durably(facts / "learning_curve.json", json.dumps(curve))
+    finalise(
+        folder,
+        task=task,
+        profile=profile,
+        solution=solution,
+        grade=grade,
+        verdict=state["verdicts"]["grade"],
+        server=checked[0],
+        retrain=checked[1],
+        importance=ranked,
+    )
+    out = Path(state["out"])
+    publish(folder, out / "bundle")
+    write_predictions(out / "predictions.csv", data, stage.artifacts.path(grade.details), folder)
+    bundle = Bundle(
+        path=str(out / "bundle"),
+        files=tuple(
+            sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "model/" not in str(p))
+        ),
+        size_mb=round(size_mb(out / "bundle"), 3),
+        server=checked[0],
+        retrain=checked[1],
+    )
+    return {"bundle": bundle, "delivery": artifact}
+
+
+def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) -> Future[dict[str, Any]]:
+    arguments = {
+        "bundle": str(bundle),
+        "data": str(data),
+        "out": None,
+        "metric": task.metric,
+        "family": task.family,
+        "max_rows": 1000,
+        "time_limit": 5.0,
+    }
+    return stage.pool.submit(Job("automl_agent.delivery.jobs:importance", arguments, timeout=IMPORTANCE_TIMEOUT))
+
+
+def _finished(future: Future[dict[str, Any]], stage: Stage) -> list[dict[str, Any]]:
+    """Permutation importance, or nothing where it took too long: the model is delivered all the same."""
+    try:
+        patience = max(1.0, min(IMPORTANCE_TIMEOUT, stage.clock.remaining() - REPORT_SECONDS))
+        return list(future.result(timeout=patience)["importance"])
+    except (JobError, TimeoutError) as error:
+        future.cancel()
+        stage.remark(f"Permutation importance was left out: {error or 'no time left'}", "warning")
+        return []
+
+
+def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution: Solution) -> list[dict[str, float]]:
+    """Out-of-fold score of the leading member with fewer rows: would more data help? As far as the time goes."""
+    lead = solution.members[0]
+    runner = stage.runner(task, profile, revision=solution.revision, reserve=REPORT_SECONDS)
+    runner.max_trials = None
+    until = time.monotonic() + max(0.0, runner.seconds_left())
+    share = (profile.folds - 1) / profile.folds
+    points = []
+    for part in (0.25, 0.5, 1.0):
+        rows = int(profile.rows_train * share * part) if part < 1 else 0
+        if rows and rows < 30:
+            continue
+        choice = CandidateChoice(candidate=lead.candidate, params=lead.params)
+        work = Work(choice, lead.steps, lead.plan, "learning_curve")
+        folds = profile.folds if part == 1.0 else min(3, profile.folds)
+        (trial,) = runner.run([work], Fidelity(rows=rows, folds=folds), until=until) or (None,)
+        if trial is not None and trial.score is not None:
+            points.append({"rows": float(rows or round(profile.rows_train * share)), "score": trial.score})
+    return points

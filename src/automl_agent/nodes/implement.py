@@ -1,0 +1,65 @@
+"""Stage 10: one search over the candidates of all plans, and the solution built from what it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from automl_agent.agents.operation import build_best
+from automl_agent.nodes.make_plans import current_plans
+from automl_agent.nodes.publishing import announce, publish_single
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+from automl_agent.records import Trial
+from automl_agent.search.engine import Search
+from automl_agent.search.rungs import full_fidelity
+from automl_agent.search.runner import TrialRunner, ranked
+
+KEPT = 12
+"""Trials at full fidelity that the ensemble chooses from, and that stay in the state."""
+PUBLISH_EVERY = 4.0
+"""Seconds between two bundles of the best so far: building one costs about half a second."""
+
+
+def implement(state: State, stage: Stage) -> dict[str, Any]:
+    task, profile = state["task"], state["profile"]
+    assert task is not None and profile is not None
+    revision = state.get("revision", 0)
+    runner = stage.runner(task, profile, revision=revision)
+    runner.count = len(state.get("trials", {}))
+    known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
+    progress: dict[str, float] = {}
+    search = Search(
+        runner, until=stage.until(state["phases"]["implement"]), on_better=_publisher(stage, runner, state, progress)
+    )
+    finished = search.run(_probes(state), [trial for trial in known if trial.plan])
+    runner.pool.cancel()  # nothing may run beside the measurements that follow
+    pool = ranked(runner.family, task.metric, finished)[:KEPT] or known
+    artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
+    built = build_best(runner, pool, stage.run_id, folder, artifact)
+    announce(stage, built.folder, state["out"], task.metric, built.solution.score, "ensemble")
+    progress[f"{stage.clock.spent():.2f}"] = built.solution.score
+    return {"solution": built.solution, "full": {trial.id: trial for trial in pool}, "progress": progress}
+
+
+def _probes(state: State) -> list[Trial]:
+    """Scored trials of the plans that passed; of all plans of this round when none did."""
+    verdicts = state.get("verdicts", {})
+    plans = current_plans(state)
+    passed = {plan.id for plan in plans if verdicts.get(plan.id) is not None and verdicts[plan.id].passed}
+    chosen = passed or {plan.id for plan in plans}
+    return [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] in chosen]
+
+
+def _publisher(stage: Stage, runner: TrialRunner, state: State, progress: dict[str, float]) -> Callable[[Trial], None]:
+    """Puts a better single model in place, now and then."""
+    last = [time.monotonic() - PUBLISH_EVERY]
+
+    def on_better(trial: Trial) -> None:
+        progress[f"{stage.clock.spent():.2f}"] = trial.score or 0.0
+        if time.monotonic() - last[0] >= PUBLISH_EVERY:
+            publish_single(stage, runner, trial, state["out"], "best")
+            last[0] = time.monotonic()
+
+    return on_better

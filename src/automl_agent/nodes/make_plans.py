@@ -1,0 +1,83 @@
+"""Stage 6: several different plans; and `approve`, which shows them to a person before the costly part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.types import interrupt
+
+from automl_agent.agents.allowed import useful_steps
+from automl_agent.agents.planner import Briefing
+from automl_agent.agents.planner import make_plans as plan
+from automl_agent.errors import ConfigurationError
+from automl_agent.events import PlanMade
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+from automl_agent.records import Plan
+from automl_agent.search.budget import shares
+
+
+def make_plans(state: State, stage: Stage) -> dict[str, Any]:
+    task, profile = state["task"], state["profile"]
+    assert task is not None and profile is not None
+    briefing = Briefing(
+        task=task,
+        profile=profile,
+        family=stage.family(task),
+        allowed=stage.allowed(task, profile),
+        steps=useful_steps(stage.family(task), profile),
+        notes=tuple(state.get("notes", ())),
+        count=stage.settings.plans,
+        seed=stage.seed,
+        revision=state.get("revision", 0),
+        evidence=tuple(state.get("evidence", {}).values()),
+        trials=tuple({**state.get("trials", {}), **state.get("full", {})}.values()),
+        agents={agent.name: agent.description for agent in stage.services.agents.values()},
+    )
+    plans = plan(briefing)
+    for item in plans:
+        stage.emit(PlanMade(plan=item))
+    return {"plans": {item.id: item for item in plans}, "phases": phases(state, stage)}
+
+
+def phases(state: State, stage: Stage) -> dict[str, float]:
+    """When the phases of this round end, in seconds of the run's clock."""
+    task = state["task"]
+    assert task is not None
+    part = shares(
+        stage.clock.remaining(),
+        budget=stage.budget,
+        revisions_left=stage.settings.max_revisions - state.get("revision", 0),
+        may_be_missed=any(constraint.measure != "model_family" for constraint in task.constraints),
+    )
+    now = stage.clock.spent()
+    return {
+        "agents": now + 0.5 * part.explore,
+        "try_plans": now + part.explore,
+        "implement": now + part.explore + part.implement,
+    }
+
+
+def current_plans(state: State) -> list[Plan]:
+    """The plans of the round at work."""
+    revision = state.get("revision", 0)
+    return [item for item in state.get("plans", {}).values() if item.revision == revision]
+
+
+def approve(state: State, stage: Stage) -> dict[str, Any]:
+    """Ask before anything costly; runs again from its first line when the answer comes.
+
+    Raises:
+        ConfigurationError: without a checkpointer, which an interrupt needs.
+    """
+    if stage.thread_id is None:
+        raise ConfigurationError(
+            "require_approval=True needs a checkpointer and a thread_id: an interrupt is resumed from them."
+        )
+    task = state["task"]
+    assert task is not None
+    stage.clock.pause()
+    plans = [item.model_dump(mode="json") for item in current_plans(state)]
+    approved = interrupt({"approve": {"task": task.model_dump(mode="json"), "plans": plans}})
+    stage.clock.resume()
+    return {"approved": bool(approved), "phases": phases(state, stage)}

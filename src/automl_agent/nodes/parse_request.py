@@ -1,0 +1,67 @@
+"""Stage 2: words and a first look at the data become a typed task, or a question. And `clarify`, which asks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.types import interrupt
+
+from automl_agent.agents.understanding.prompt import understand
+from automl_agent.events import Understood
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+from automl_agent.records import Question, Request, TaskSpec
+from automl_agent.tasks.registry import families
+
+
+def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
+    understood = understand(stage.request, families())
+    if isinstance(understood, Question):
+        return {"question": understood, "task": None}
+    stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))
+    warnings = {f"task-{index}": text for index, text in enumerate(understood.warnings)}
+    return {"task": understood, "question": None, "warnings": warnings}
+
+
+def clarify(state: State, stage: Stage) -> dict[str, Any]:
+    """Ask the person; waiting does not count. Runs again from its first line when the answer comes.
+
+    Where nobody can be asked (no checkpointer, or switched off) the question stays open and becomes the result.
+    """
+    question = state.get("question")
+    assert question is not None
+    if not stage.settings.clarify or stage.thread_id is None:
+        return {}
+    stage.clock.pause()
+    answer = interrupt({"question": question.model_dump()})
+    stage.clock.resume()
+    return {"request": answered(stage.request, question, str(answer)), "question": None}
+
+
+def answered(request: Request, question: Question, answer: str) -> Request:
+    """The request with the answer in the field that was asked for."""
+    if question.field == "data":
+        return request.model_copy(update={"data": (answer,)})
+    if question.field in ("target", "positive", "metric", "family", "time", "group"):
+        return request.model_copy(update={question.field: answer})
+    return request.model_copy(update={"words": f"{request.words} {answer}"})
+
+
+def summary(task: TaskSpec) -> str:
+    """What was understood, in one line."""
+    parts = [task.family.replace("_", " ")]
+    if task.target:
+        parts.append(f"of {task.target!r}")
+    if task.positive:
+        parts.append(f"(positive: {task.positive!r})")
+    parts.append(f"by {task.metric}")
+    if task.constraints:
+        wishes = [f"{c.measure} {c.comparison} {_shown(c.value)} {c.unit}".strip() for c in task.constraints]
+        parts.append("with " + ", ".join(wishes))
+    return " ".join(parts)
+
+
+def _shown(value: float | str | tuple[str, ...]) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else ", ".join(value)

@@ -1,0 +1,216 @@
+"""Stage 15: the result as one record, and the page that shows how it came about. `report` is what 'finished' means."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from automl_agent.delivery.report.content import ReportContent
+from automl_agent.delivery.report.render import write_report
+from automl_agent.execution.home import write_durably
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import State
+from automl_agent.records import Report, Status, Trial, Verdict
+
+PACKAGES = (
+    "automl-agent",
+    "langgraph",
+    "scikit-learn",
+    "lightgbm",
+    "catboost",
+    "optuna",
+    "pandas",
+    "numpy",
+    "chromadb",
+)
+
+
+def report(state: State, stage: Stage) -> dict[str, Any]:
+    result = _delivered(state, stage) if state.get("bundle") is not None else _undelivered(state, stage)
+    if result.status != "planned":
+        out = Path(state["out"])
+        out.mkdir(parents=True, exist_ok=True)
+        write_durably(out / "result.json", result.model_dump_json(indent=2) + "\n")
+    stage.services.executor.release(stage.run_id)
+    return {"report": result}
+
+
+def _undelivered(state: State, stage: Stage) -> Report:
+    """Refused, an open question, not approved, or plans only."""
+    verdict, question = state["verdicts"].get("request"), state.get("question")
+    status: Status = "planned"
+    reason = ""
+    if verdict is not None and not verdict.passed:
+        status, reason = "refused", " ".join(verdict.reasons)
+    elif question is not None:
+        status, reason = "needs_answer", question.text
+    elif not state.get("approved", True):
+        status, reason = "refused", "The plans were not approved."
+    return Report(status=status, reason=reason, question=question, **_common(state, stage))
+
+
+def _delivered(state: State, stage: Stage) -> Report:
+    task, solution, grade, bundle = state["task"], state["solution"], state["grade"], state["bundle"]
+    assert task is not None and solution is not None and grade is not None and bundle is not None
+    verdict = state["verdicts"]["grade"]
+    status: Status = "delivered" if verdict.passed else "missed"
+    reason = "; ".join(verdict.reasons)
+    for check in (bundle.server, bundle.retrain):
+        if check is not None and not check.ok:
+            status, reason = "failed", f"The bundle did not pass its own check: {check.text}"
+    page = Path(state["out"]) / "report.html"
+    write_report(page, _content(state, stage))
+    return Report(
+        status=status,
+        reason=reason,
+        score=grade.score,
+        metric={
+            "name": task.metric,
+            "higher_is_better": task.higher_is_better,
+            "test": grade.score,
+            "validation": solution.score,
+            "interval": list(grade.interval),
+            "baseline": grade.baseline,
+        },
+        constraints=verdict.checks,
+        bundle=bundle.path,
+        predictions=str(Path(state["out"]) / "predictions.csv"),
+        report=str(page),
+        **_common(state, stage),
+    )
+
+
+def _common(state: State, stage: Stage) -> dict[str, Any]:
+    """What every report holds."""
+    task = state.get("task")
+    return {
+        "run_id": stage.run_id,
+        "task": {} if task is None else _task(state),
+        "plans": tuple(_plan(state, plan_id) for plan_id in state.get("plans", {})),
+        "revisions": state.get("revision", 0),
+        "seconds": _seconds(state, stage),
+        "cost": stage.ledger.costs(stage.run_id),
+        "warnings": _warnings(state),
+        "versions": versions(),
+    }
+
+
+def _task(state: State) -> dict[str, Any]:
+    task = state["task"]
+    assert task is not None
+    shown: dict[str, Any] = {
+        "family": task.family,
+        "target": task.target,
+        "positive": task.positive,
+        "metric": task.metric,
+        "inferred": [f"{i.field} = {i.value}: {i.reason}" for i in task.inferences],
+        "deliverables": list(task.deliverables),
+    }
+    profile = state.get("profile")
+    if profile is not None:
+        shown |= {"rows_train": profile.rows_train, "rows_test": profile.rows_test, "columns": profile.columns}
+    return {name: value for name, value in shown.items() if value not in (None, [])}
+
+
+def _plan(state: State, plan_id: str) -> dict[str, Any]:
+    plan, verdict = state["plans"][plan_id], state.get("verdicts", {}).get(plan_id)
+    task = state["task"]
+    assert task is not None
+    scores = [
+        t.score for k, t in state.get("trials", {}).items() if k.startswith(f"{plan_id}/") and t.score is not None
+    ]
+    best = (max if task.higher_is_better else min)(scores) if scores else None
+    return {
+        "id": plan.id,
+        "title": plan.title,
+        "verdict": "not tried" if verdict is None else "passed" if verdict.passed else "failed",
+        "score": best,
+        "models": list(plan.models),
+        "steps": list(plan.steps),
+        "notes": list(plan.notes),
+    }
+
+
+def _seconds(state: State, stage: Stage) -> dict[str, float]:
+    """Seconds by stage (the longest of parallel ones, the sum of repeated ones), and the run's total so far."""
+    stages: dict[str, float] = {}
+    for label, seconds in state.get("seconds", {}).items():
+        name, _, turn = label.partition("#")
+        parallel = turn.startswith("r")
+        stages[name] = max(stages.get(name, 0.0), seconds) if parallel else stages.get(name, 0.0) + seconds
+    return {**{name: round(value, 3) for name, value in stages.items()}, "total": round(stage.clock.spent(), 2)}
+
+
+def _warnings(state: State) -> tuple[str, ...]:
+    texts = list(state.get("warnings", {}).values())
+    verdict, grade, profile = state.get("verdicts", {}).get("grade"), state.get("grade"), state.get("profile")
+    if verdict is not None:
+        texts += verdict.warnings
+    if grade is not None and grade.reads > 1:
+        texts.append(
+            f"The locked test of these data was read {grade.reads} times: its score flatters whoever chose by it."
+        )
+    if profile is not None:
+        watched = ("leak", "target_copy", "strong_predictor", "drift", "duplicates")
+        texts += [finding.text for finding in profile.findings if finding.kind in watched]
+    return tuple(dict.fromkeys(texts))
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package.replace("-", "_")] = version(package)
+        except PackageNotFoundError:
+            continue  # an extra that is not installed
+    return found
+
+
+def _content(state: State, stage: Stage) -> ReportContent:
+    task, profile, solution = state["task"], state["profile"], state["solution"]
+    grade, bundle = state["grade"], state["bundle"]
+    assert task is not None and profile is not None and solution is not None
+    assert grade is not None and bundle is not None
+    facts = stage.artifacts.path(state["delivery"])
+    return ReportContent(
+        run_id=stage.run_id,
+        task=task,
+        profile=profile,
+        data=stage.artifacts.path(profile.data),
+        metric=stage.family(task).metrics[task.metric],
+        solution=solution,
+        verdict=_last_verdict(state),
+        final_verdict=state["verdicts"]["grade"],
+        grade=grade,
+        grade_folder=stage.artifacts.path(grade.details),
+        bundle=bundle,
+        notes=tuple(state.get("notes", ())),
+        plans=tuple(state["plans"].values()),
+        results=tuple(state.get("results", {}).values()),
+        trials=_all_trials(state),
+        plan_verdicts={
+            plan_id: state["verdicts"][plan_id] for plan_id in state["plans"] if plan_id in state["verdicts"]
+        },
+        evidence=tuple(state.get("evidence", {}).values()),
+        revisions=state.get("revision", 0),
+        importance=tuple(json.loads((facts / "importance.json").read_text(encoding="utf-8"))),
+        learning_curve=tuple(json.loads((facts / "learning_curve.json").read_text(encoding="utf-8"))),
+        progress=tuple({"seconds": float(at), "score": score} for at, score in state.get("progress", {}).items()),
+        seconds=_seconds(state, stage),
+        cost=stage.ledger.costs(stage.run_id),
+        warnings=_warnings(state),
+        versions=versions(),
+    )
+
+
+def _last_verdict(state: State) -> Verdict:
+    turns = [int(key.removeprefix("solution-")) for key in state["verdicts"] if key.startswith("solution-")]
+    return state["verdicts"][f"solution-{max(turns)}"]
+
+
+def _all_trials(state: State) -> tuple[Trial, ...]:
+    merged = {**{trial.id: trial for trial in state.get("trials", {}).values()}, **state.get("full", {})}
+    return tuple(merged.values())

@@ -1,0 +1,76 @@
+"""Stage 7: each sub-task agent at work on its part of one plan. A crash is a failed result, not a failed run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from langgraph.errors import GraphBubbleUp
+
+from automl_agent.agents.base import Agent
+from automl_agent.agents.bench import Bench
+from automl_agent.errors import ConfigurationError
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import AgentInput
+from automl_agent.records import DataRecipe, Shortlist, SubTask, Suggestions, TaskResult
+
+
+def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
+    subtask = state["subtask"]
+    agent = stage.services.agents[subtask.role]
+    started = time.perf_counter()
+    bench = _bench(state, stage)
+    try:
+        result = _solved(agent, subtask, bench)
+    except GraphBubbleUp:
+        raise
+    except Exception as error:  # the boundary to an agent, possibly the caller's own
+        text = f"{type(error).__name__}: {error}"
+        stage.remark(f"Agent {agent.name} failed on plan {subtask.plan.id}: {text}", "warning")
+        result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text)
+    result = result.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
+    return {"results": {f"{subtask.plan.id}/{agent.name}": result}}
+
+
+def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:
+    assert agent.run is not None
+    output = agent.run(subtask, bench)
+    if not isinstance(output, DataRecipe | Shortlist | Suggestions):
+        raise ConfigurationError(f"it must return a DataRecipe, Shortlist or Suggestions, not {type(output).__name__}")
+    return TaskResult(
+        plan=subtask.plan.id,
+        role=agent.name,
+        output=output,
+        measurements=tuple(bench.measurements),
+        summary=_summary(output),
+    )
+
+
+def _bench(state: AgentInput, stage: Stage) -> Bench:
+    task, profile, subtask = state["task"], state["profile"], state["subtask"]
+    assert task is not None and profile is not None
+    return Bench(
+        task=task,
+        profile=profile,
+        family=stage.family(task),
+        data=stage.artifacts.path(profile.data),
+        allowed=stage.allowed(task, profile),
+        runner=stage.runner(task, profile, revision=subtask.plan.revision),
+        until=stage.until(state["until"]),
+        plan=subtask.plan.id,
+        role=subtask.role,
+    )
+
+
+def _summary(output: DataRecipe | Shortlist | Suggestions) -> str:
+    match output:
+        case DataRecipe():
+            return f"keeps {', '.join(output.steps) or 'no extra step'}; drops {', '.join(output.rejected) or 'none'}"
+        case Shortlist():
+            dropped = "; ".join(f"{name}: {reason}" for name, reason in output.rejected.items())
+            return f"shortlists {', '.join(c.candidate for c in output.choices)}" + (
+                f"; leaves out {dropped}" if dropped else ""
+            )
+        case Suggestions():
+            added = [choice.candidate for choice in output.choices] + list(output.steps)
+            return f"suggests {', '.join(added) or 'nothing'}"

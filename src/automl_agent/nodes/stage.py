@@ -1,0 +1,205 @@
+"""What every stage works with: the services given at build time, the settings of the run, its clock and its events."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+
+from automl_agent.agents.allowed import allowed_candidates
+from automl_agent.agents.base import Agent
+from automl_agent.events import Event, Remark, StageFinished, StageStarted
+from automl_agent.execution.artifacts import LocalArtifactStore, private_folder
+from automl_agent.execution.ledger import Clock, Ledger
+from automl_agent.execution.local import LocalExecutor
+from automl_agent.execution.protocol import ArtifactStore, Executor, Pool
+from automl_agent.execution.stopping import stop_requested
+from automl_agent.execution.trials import TrialStore
+from automl_agent.knowledge.protocol import Retriever
+from automl_agent.llm.models import ModelBook
+from automl_agent.nodes.state import State
+from automl_agent.records import DataProfile, Request, TaskSpec
+from automl_agent.search.runner import TrialRunner
+from automl_agent.settings import Settings
+from automl_agent.tasks.family import TaskFamily
+from automl_agent.tasks.registry import get_family
+from automl_agent.verifiers.base import Verifier
+
+
+@dataclass(frozen=True)
+class Services:
+    """Live objects, given once to `build_graph` and shared by all runs of the graph. Never in the state."""
+
+    models: ModelBook
+    agents: Mapping[str, Agent]
+    verifiers: Mapping[str, Verifier]
+    executor: Executor = field(default_factory=LocalExecutor)
+    retriever: Retriever | None = None
+    artifacts: ArtifactStore | None = None
+    settings: Settings = field(default_factory=Settings)
+    """Used where the caller's context is not ours (as in a parent graph) or missing."""
+
+
+@dataclass
+class Stage:
+    """One stage of one run at work."""
+
+    name: str
+    services: Services
+    settings: Settings
+    request: Request
+    run_id: str
+    thread_id: str | None
+    """Thread of the checkpointer; `None` without one, when nothing can be asked."""
+    embedded: bool
+    """Whether the graph runs inside another one."""
+    write: Callable[[Any], None]
+
+    def emit(self, event: Event) -> None:
+        self.write(event)
+
+    def remark(self, text: str, level: str = "info") -> None:
+        self.emit(Remark.model_validate({"text": text, "level": level}))
+
+    # ------------------------------------------------------------ time
+
+    @property
+    def budget(self) -> float:
+        return self.request.budget or self.settings.budget
+
+    @property
+    def seed(self) -> int:
+        return self.settings.seed if self.request.seed is None else self.request.seed
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings.home_path)
+
+    @functools.cached_property
+    def clock(self) -> Clock:
+        return self.ledger.clock(self.run_id, self.budget)
+
+    def left(self) -> float:
+        """Seconds left for work; none once the run was asked to stop."""
+        return 0.0 if stop_requested(self.run_id) else self.clock.remaining()
+
+    def until(self, spent: float) -> float:
+        """A moment of the run's clock as `time.monotonic()`."""
+        return time.monotonic() + max(0.0, spent - self.clock.spent())
+
+    # ------------------------------------------------------------ places
+
+    @functools.cached_property
+    def artifacts(self) -> ArtifactStore:
+        return self.services.artifacts or LocalArtifactStore(self.settings.home_path)
+
+    @property
+    def private(self) -> Path:
+        return private_folder(self.settings.home_path, self.run_id)
+
+    @functools.cached_property
+    def trials(self) -> TrialStore:
+        return TrialStore(self.settings.home_path)
+
+    # ------------------------------------------------------------ work
+
+    @property
+    def pool(self) -> Pool:
+        import os
+
+        cpus = (
+            self.settings.cpus or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+        return self.services.executor.pool(self.run_id, cpus or 1)
+
+    def family(self, task: TaskSpec) -> TaskFamily:
+        return get_family(task.family)
+
+    def allowed(self, task: TaskSpec, profile: DataProfile) -> tuple[str, ...]:
+        return allowed_candidates(self.family(task), task, profile)[0]
+
+    def runner(self, task: TaskSpec, profile: DataProfile, *, revision: int = 0, reserve: float = 0.0) -> TrialRunner:
+        """A trial runner that stops exploring `reserve` seconds before the end of the run."""
+        return TrialRunner(
+            family=self.family(task),
+            task=task,
+            profile=profile,
+            data=self.artifacts.path(profile.data),
+            store=self.trials,
+            pool=self.pool,
+            seconds_left=lambda: self.left() - reserve,
+            emit=self.emit,
+            seed=self.seed,
+            max_trials=self.request.trials or self.settings.trials,
+            revision=revision,
+        )
+
+
+def staged(
+    function: Callable[[Any, Stage], Mapping[str, Any] | None], services: Services, name: str
+) -> Callable[..., Any]:
+    """Bind a stage function to the services: LangGraph sees a node with the function's own input type.
+
+    Around it: the events of start and finish, the seconds of the stage, and a tick of the run's clock.
+    """
+
+    def node(state: State, runtime: Runtime[Settings]) -> Mapping[str, Any]:
+        stage = _stage(state, runtime, services, name)
+        started = time.perf_counter()
+        stage.emit(StageStarted(stage=name))
+        update = function(state, stage) or {}
+        seconds = round(time.perf_counter() - started, 3)
+        stage.emit(StageFinished(stage=name, seconds=seconds))
+        run_id = update.get("run_id", stage.run_id)
+        if run_id:
+            services_clock(stage, run_id).tick()
+        return (
+            update if "report" in update or name == "begin" else {**update, "seconds": {_label(name, state): seconds}}
+        )
+
+    first = next(iter(inspect.signature(function, eval_str=True).parameters.values()))
+    node.__annotations__["state"] = first.annotation
+    node.__name__ = name
+    return node
+
+
+def services_clock(stage: Stage, run_id: str) -> Clock:
+    """The clock of a run that may just have got its id."""
+    return stage.ledger.clock(run_id, stage.budget)
+
+
+def settings_of(runtime: Runtime[Settings], default: Settings) -> Settings:
+    """The caller's settings, or ours where there are none: a graph inside another one is given the parent's context."""
+    return runtime.context if isinstance(runtime.context, Settings) else default
+
+
+def _stage(state: State, runtime: Runtime[Settings], services: Services, name: str) -> Stage:
+    configurable = get_config().get("configurable", {})
+    thread = runtime.execution_info.thread_id if runtime.execution_info is not None else None
+    return Stage(
+        name=name,
+        services=services,
+        settings=settings_of(runtime, services.settings),
+        request=state.get("request") or Request(words=""),
+        run_id=state.get("run_id", ""),
+        thread_id=str(thread) if thread else None,
+        embedded="|" in str(configurable.get("checkpoint_ns", "")),
+        write=runtime.stream_writer,
+    )
+
+
+def _label(name: str, state: Any) -> str:
+    """Key under which these seconds are kept: parallel and repeated executions do not overwrite each other."""
+    if "subtask" in state:
+        return f"{name}#{state['subtask'].plan.id}"
+    if "plan" in state:
+        return f"{name}#{state['plan'].id}"
+    revision = state.get("revision", 0)
+    return f"{name}#{revision}" if revision else name

@@ -1,0 +1,48 @@
+"""Stage 8: one plan, as its agents worked it out, tried on the lowest rung."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from automl_agent.nodes.stage import Stage
+from automl_agent.nodes.state import PlanInput
+from automl_agent.records import CandidateChoice, DataRecipe, Plan, Shortlist, Suggestions, TaskResult
+from automl_agent.search.rungs import probe_fidelity
+from automl_agent.search.runner import TrialRunner, Work
+
+
+def try_plan(state: PlanInput, stage: Stage) -> dict[str, Any]:
+    plan, task, profile = state["plan"], state["task"], state["profile"]
+    assert task is not None and profile is not None
+    runner = stage.runner(task, profile, revision=plan.revision)
+    works = works_of(plan, state["work"], runner, stage.allowed(task, profile))
+    until = stage.until(state["until"])
+    trials = runner.run(works, probe_fidelity(profile), until=until, time_limit=max(1.0, stage.left() / 4))
+    return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}}
+
+
+def works_of(plan: Plan, results: Iterable[TaskResult], runner: TrialRunner, allowed: tuple[str, ...]) -> list[Work]:
+    """What a plan comes to: its own choices, the shortlist, and what other agents suggest, under the measured recipe.
+
+    Where an agent is missing or failed, the plan speaks for itself: its models' first configurations, no extra step.
+    """
+    outputs = [result.output for result in results if result.output is not None]
+    steps: list[str] = []
+    choices = list(plan.choices)
+    shortlisted = False
+    for output in outputs:
+        match output:
+            case DataRecipe() | Suggestions():
+                steps += [step for step in output.steps if step not in steps]
+            case Shortlist():
+                shortlisted = bool(output.choices)
+        if isinstance(output, Shortlist | Suggestions):
+            choices += output.choices
+    if not shortlisted and not plan.choices:
+        catalogue = runner.family.candidates()
+        choices += [CandidateChoice(candidate=m, params=catalogue[m].portfolio[0]) for m in plan.models if m in allowed]
+    catalogue = runner.family.candidates()
+    allowed_here = [choice for choice in choices if choice.candidate in allowed or choice.candidate not in catalogue]
+    unique = {(choice.candidate, str(sorted(choice.params.items()))): choice for choice in allowed_here}
+    return [Work(choice, tuple(steps), plan.id, "try_plan") for choice in unique.values()]

@@ -1,0 +1,35 @@
+"""How the seconds of a run are shared out. One deadline; every phase gets a part of what is really left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Seconds, counted from now, that each phase may use."""
+
+    explore: float
+    """Agents and the lowest rung of all plans."""
+    implement: float
+    """Later rungs, tuning and the ensemble; counted from the end of exploring."""
+    keep: float
+    """Kept back for further revisions."""
+
+
+def delivery_reserve(budget: float) -> float:
+    """Seconds kept for building, grading, checking the server and writing the report."""
+    return min(max(7.0, 0.12 * budget), 20.0)
+
+
+def shares(left: float, *, budget: float, revisions_left: int, may_be_missed: bool) -> Shares:
+    """Share out the `left` seconds of a run before a round of planning.
+
+    Args:
+        revisions_left: rounds that may still follow this one.
+        may_be_missed: whether the user set a score that this round could fail to reach.
+    """
+    usable = max(0.0, left - delivery_reserve(budget))
+    keep = 0.35 * usable if revisions_left > 0 and may_be_missed else 0.0
+    working = usable - keep
+    return Shares(explore=0.45 * working, implement=0.55 * working, keep=keep)

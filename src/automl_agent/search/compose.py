@@ -1,0 +1,176 @@
+"""Composes a solution from finished trials: which members, with what weight, how many fold models of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from automl_agent.records import Constraint, Trial
+from automl_agent.search.ensemble import select
+from automl_agent.search.estimates import bootstrap_interval, cross_fitted
+from automl_agent.search.runner import TrialRunner
+from automl_agent.tasks.family import loss
+
+MARGIN = 0.8
+"""Share of a limit that the plan of an ensemble may fill: single measurements are noisy."""
+OVERHEAD_MS = 0.6
+"""What checking and typing one raw row costs before any model sees it."""
+MAX_ROWS = 8000
+"""Rows that the weights are fitted on at most."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A solution before it is built."""
+
+    weights: Mapping[str, float]
+    """Trial id -> weight; they add up to 1."""
+    folds: int
+    """Number of fold models of each member that ship."""
+    threshold: float | None
+    score: float
+    """Cross-fitted: weights and threshold fitted without the scored fold."""
+    interval: tuple[float, float]
+    others: Mapping[str, float] = field(default_factory=dict)
+    radius: float | None = None
+    """Half-width of the 90 % prediction interval, for numeric targets."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Aligned out-of-fold predictions of all trials."""
+
+    truth: Any
+    folds: Any
+    predictions: Mapping[str, Any]
+
+
+def compose(runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 1.0) -> Draft:
+    """Ensemble selection on out-of-fold predictions (Caruana et al. 2004), inside the limits of the task.
+
+    Args:
+        trials: finished trials of equal fidelity, all folds.
+        tightness: factor below 1 that shrinks the limits, after a build that measured too much.
+    """
+    table = _aligned(runner, trials)
+    costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in trials}
+    affordable = {name: value for name, value in costs.items() if value <= 1.0}
+    if not affordable:  # nothing fits: the lightest, so that the shortfall is as small as can be
+        lightest = min(costs, key=lambda name: costs[name])
+        affordable = {lightest: costs[lightest]}
+    names = tuple(affordable)
+    limited = any(value > 0 for value in affordable.values())
+    bound = max(1.0, *affordable.values()) if limited else None
+    weights = _weights(runner, table, names, affordable if limited else None, bound, table.folds >= 0)
+    total = sum(costs[name] for name in weights)
+    k = runner.profile.folds
+    shipped = k if total <= 0 else max(1, min(k, int(1.0 / total)))
+    combined = _cross_fitted_blend(runner, table, names, affordable if limited else None, bound, weights)
+    return _judged(runner, table, weights, shipped, combined)
+
+
+def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], shipped: int, combined: Any) -> Draft:
+    """Score the cross-fitted blend; the threshold that ships is fitted on the blend with the final weights."""
+    family, metric, positive = runner.family, runner.task.metric, runner.positive
+    final = sum(weight * table.predictions[name] for name, weight in weights.items())
+    score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
+    shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)
+    interval = bootstrap_interval(
+        family, metric, table.truth, combined, positive=positive, threshold=threshold, seed=runner.seed
+    )
+    others = {
+        c.measure: family.score(c.measure, table.truth, combined, positive=positive, threshold=threshold)
+        for c in runner.task.constraints
+        if c.measure in family.metrics and c.measure != metric
+    }
+    radius = _radius(table.truth, combined) if combined.ndim == 1 else None
+    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, radius)
+
+
+def _aligned(runner: TrialRunner, trials: Sequence[Trial]) -> _Table:
+    import numpy as np
+
+    predictions = {}
+    folds_of: Any = None
+    for trial in trials:
+        rows, prediction, folds = runner.predictions(trial)
+        order = np.argsort(rows, kind="stable")
+        predictions[trial.id] = prediction[order]
+        rows, folds_of = rows[order], folds[order]
+    truth = runner.family.training_truth(runner.data)[rows]
+    return _Table(truth, folds_of, predictions)
+
+
+def _weights(
+    runner: TrialRunner,
+    table: _Table,
+    names: Sequence[str],
+    costs: Mapping[str, float] | None,
+    bound: float | None,
+    mask: Any,
+) -> dict[str, float]:
+    import numpy as np
+
+    family, metric, positive = runner.family, runner.task.metric, runner.positive
+    spec = family.metrics[metric]
+    rows = np.flatnonzero(mask)
+    if len(rows) > MAX_ROWS:
+        rows = np.random.default_rng(runner.seed).choice(rows, MAX_ROWS, replace=False)
+
+    def value(truth: Any, prediction: Any) -> float:
+        threshold = family.threshold(metric, truth, prediction, positive=positive)
+        return loss(spec, family.score(metric, truth, prediction, positive=positive, threshold=threshold))
+
+    chosen = {name: table.predictions[name][rows] for name in names}
+    return select(chosen, table.truth[rows], value, costs=costs, max_cost=bound, seed=runner.seed)
+
+
+def _cross_fitted_blend(
+    runner: TrialRunner,
+    table: _Table,
+    names: Sequence[str],
+    costs: Mapping[str, float] | None,
+    bound: float | None,
+    weights: Mapping[str, float],
+) -> Any:
+    """Blend in which each fold's weights were fitted on the other folds."""
+    import numpy as np
+
+    blend = sum(weight * table.predictions[name] for name, weight in weights.items())
+    present = np.unique(table.folds)
+    if len(names) == 1 or len(present) < 2:
+        return blend
+    blend = np.array(blend)
+    for fold in present:
+        inside = table.folds == fold
+        fitted = _weights(runner, table, names, costs, bound, ~inside)
+        blend[inside] = sum(weight * table.predictions[name][inside] for name, weight in fitted.items())
+    return blend
+
+
+def _cost(trial: Trial, constraints: Sequence[Constraint], tightness: float) -> float:
+    """Largest share of a limit that one fold's model of the trial takes; 0 when there is no limit."""
+    folds = max(1, trial.fidelity.folds)
+    each = {
+        "latency_ms": trial.latency_ms or 0.0,
+        "size_mb": trial.size_mb,
+        "train_seconds": trial.fit_seconds / folds,
+    }
+    shares = [0.0]
+    for constraint in constraints:
+        limit = constraint.value
+        if constraint.measure in each and constraint.comparison in ("<=", "<") and isinstance(limit, float):
+            fixed = OVERHEAD_MS if constraint.measure == "latency_ms" else 0.0
+            room = max((limit - fixed) * MARGIN * tightness, 1e-9)
+            shares.append(each[constraint.measure] / room)
+    return max(shares)
+
+
+def _radius(truth: Any, prediction: Any, level: float = 0.9) -> float:
+    """Half-width that covers `level` of the out-of-fold residuals (split conformal; Lei et al. 2018)."""
+    import numpy as np
+
+    residuals = np.sort(np.abs(truth - prediction))
+    rank = min(len(residuals) - 1, int(np.ceil(level * (len(residuals) + 1))) - 1)
+    return float(residuals[rank])

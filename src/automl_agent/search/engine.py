@@ -1,0 +1,137 @@
+"""The search of `implement`: promotes what the plans tried, tunes the best, until the time for it is used.
+
+One component over the candidates of all plans: the plans compete for one budget and meet again in the ensemble.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from automl_agent.records import CandidateChoice, Trial
+from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
+from automl_agent.search.runner import TrialRunner, Work, ranked
+from automl_agent.search.tuning import Tuner
+from automl_agent.tasks.family import better
+
+PROMOTED = 6
+"""Probed trials that are trained on all rows before tuning begins."""
+PATIENCE = 24
+"""Tuned configurations without a better one after which the search ends early."""
+
+
+@dataclass
+class Search:
+    """One run of the search over all plans' trials."""
+
+    runner: TrialRunner
+    until: float
+    """`time.monotonic()` at which the search must end."""
+    on_better: Callable[[Trial], None]
+    """Called with each trial at full fidelity that is the best so far."""
+    full: list[Trial] = field(default_factory=list)
+    tried: list[Trial] = field(default_factory=list)
+
+    @property
+    def left(self) -> float:
+        return min(self.until - time.monotonic(), self.runner.seconds_left())
+
+    def run(self, probes: Sequence[Trial], known: Sequence[Trial] = ()) -> list[Trial]:
+        """Run the search; returns all scored trials at full fidelity, `known` ones of earlier rounds included."""
+        self.full.extend(trial for trial in known if trial.score is not None)
+        self.tried.extend(probes)
+        self._promote(self._queue(probes))
+        self._tune()
+        return list({trial.id: trial for trial in self.full}.values())
+
+    def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
+        """Best first, but the best of every plan before the second of any: diversity is what the ensemble lives on."""
+        unique = list({trial.id: trial for trial in probes}.values())
+        order = ranked(self.runner.family, self.runner.task.metric, unique)
+        done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
+        order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
+        leaders: dict[str, Trial] = {}
+        for trial in order:
+            leaders.setdefault(trial.plan, trial)
+        first = order[:1] + [trial for trial in leaders.values() if trial not in order[:1]]
+        return (first + [trial for trial in order if trial not in first])[:PROMOTED]
+
+    def _promote(self, queue: Sequence[Trial]) -> None:
+        """Train on all rows, as long as the extrapolated cost fits the time left."""
+        for position, trial in enumerate(queue):
+            cost = full_cost(trial, self.runner.profile) / self.runner.pool.size
+            if position > 0 and self.full and cost > 0.6 * self.left:
+                continue
+            if self.left <= 0:
+                return
+            self._train(trial.candidate, trial, origin=trial.origin)
+
+    def _train(self, candidate: str, trial: Trial, origin: str) -> Trial | None:
+        choice = CandidateChoice(candidate=candidate, params=trial.params)
+        work = Work(choice, trial.steps, trial.plan, origin)
+        limit = max(1.0, self.left * 0.5)
+        trained = self.runner.run([work], full_fidelity(self.runner.profile), until=self.until, time_limit=limit)
+        for result in trained:
+            if result.score is not None:
+                self._keep(result)
+                return result
+        return None
+
+    def _keep(self, trial: Trial) -> None:
+        metric = self.runner.family.metrics[self.runner.task.metric]
+        best = ranked(self.runner.family, metric.name, self.full)
+        self.full.append(trial)
+        if not best or better(metric, trial.score or 0.0, best[0].score or 0.0):
+            self.on_better(trial)
+
+    def _tune(self) -> None:
+        """TPE on the two best candidates in turn, at the lowest rung; what looks better is trained on all rows."""
+        tuners = self._tuners()
+        idle = 0
+        batch = self.runner.pool.size
+        while tuners and idle < PATIENCE and self._time_for_more():
+            tuner, base = tuners[idle // batch % len(tuners)]
+            asked = [tuner.ask(base.params, base.plan) for _ in range(batch)]
+            works = [Work(choice, base.steps, base.plan, "tuning") for _, choice in asked]
+            probe = probe_fidelity(self.runner.profile)
+            trials = self.runner.run(works, probe, until=self.until, time_limit=self.left / 3)
+            if not trials:
+                return
+            for (token, _), trial in zip(asked, trials, strict=False):
+                tuner.tell(token, trial.score)
+            improved = [trial for trial in trials if self._promising(trial, base)]
+            self.tried.extend(trials)
+            for trial in improved[:1]:
+                self._train(trial.candidate, trial, origin="tuning")
+            idle = 0 if improved else idle + batch
+
+    def _tuners(self) -> list[tuple[Tuner, Trial]]:
+        """A study for each of the two best candidates that have a space, with all that is known of them."""
+        metric = self.runner.family.metrics[self.runner.task.metric]
+        probed = [trial for trial in self.tried if trial.fidelity == probe_fidelity(self.runner.profile)]
+        chosen: list[tuple[Tuner, Trial]] = []
+        for trial in ranked(self.runner.family, metric.name, probed):
+            candidate = self.runner.candidate(trial.candidate)
+            if not candidate.space or candidate.name in {tuner.candidate.name for tuner, _ in chosen}:
+                continue
+            tuner = Tuner(candidate, metric, self.runner.seed)
+            for known in probed:
+                if known.candidate == trial.candidate and known.steps == trial.steps:
+                    tuner.learn(known)
+            chosen.append((tuner, trial))
+            if len(chosen) == 2:
+                break
+        return chosen
+
+    def _promising(self, trial: Trial, base: Trial) -> bool:
+        """Better at the lowest rung than every earlier trial of the same candidate."""
+        metric = self.runner.family.metrics[self.runner.task.metric]
+        before = [t for t in self.tried if t.candidate == base.candidate and t.fidelity == trial.fidelity]
+        best = ranked(self.runner.family, metric.name, before)
+        return trial.score is not None and (not best or better(metric, trial.score, best[0].score or 0.0))
+
+    def _time_for_more(self) -> bool:
+        typical = min((trial.fit_seconds for trial in self.full), default=1.0) / self.runner.pool.size
+        allowed = self.runner.max_trials is None or self.runner.count < self.runner.max_trials
+        return allowed and self.left > max(1.0, 1.5 * typical)

@@ -1,0 +1,227 @@
+"""Ensemble selection: which trials to average, with which weights, judged by out-of-fold predictions only.
+
+After Caruana et al., "Ensemble selection from libraries of models" (ICML 2004): greedy, with replacement, from the best
+single member, the best round kept; weights averaged over bootstrap samples where rows are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+    Loss = Callable[[Array, Array], float]
+    """(truth, prediction) → loss, lower is better."""
+
+_FEW_ROWS = 1_000
+_BOOTSTRAPS = 10
+_PATIENCE = 8
+"""Rounds without a gain after which a selection ends: the best round is kept anyway."""
+_PARTS = 5
+"""Parts that a single fold is cut into for cross-fitting."""
+
+
+def select(
+    predictions: Mapping[str, Array],
+    truth: Array,
+    score: Loss,
+    *,
+    rounds: int = 25,
+    max_members: int = 8,
+    costs: Mapping[str, float] | None = None,
+    max_cost: float | None = None,
+    bootstraps: int | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Choose members and their weights.
+
+    Args:
+        predictions: Out-of-fold predictions of each member, (rows, classes) or (rows,). Rows that are NaN in any member
+            are left out.
+        truth: Class codes or values, (rows,).
+        score: (truth, prediction) → loss, lower is better; a loss that is not finite never wins.
+        costs: What a member adds to the latency of the ensemble, in the unit of `max_cost`.
+        max_cost: Bound on the sum of the members' costs. When no member fits, the cheapest is taken alone.
+        bootstraps: Samples over which weights are averaged; by default 10 under 1,000 rows, else none.
+
+    Returns:
+        Weight of each chosen member, largest first; they sum to 1. Empty when no row is common to all members.
+    """
+    names, stack, truth = _common(predictions, truth)
+    if not names or not len(truth):
+        return {}
+    prices = np.array([0.0 if costs is None else costs.get(name, 0.0) for name in names])
+    limits = _Limits(rounds, max_members, prices, np.inf if max_cost is None else max_cost)
+    if bootstraps is None:
+        bootstraps = _BOOTSTRAPS if len(truth) < _FEW_ROWS else 0
+    weights = _greedy(stack, truth, score, limits)
+    if bootstraps and np.count_nonzero(weights) > 0 and len(names) > 1:
+        weights = _bagged(stack, truth, score, limits, bootstraps, np.random.default_rng(seed), single=weights)
+    order = sorted(np.flatnonzero(weights), key=lambda index: -weights[index])
+    return {names[index]: float(weights[index]) for index in order}
+
+
+def combine(predictions: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
+    """Weighted mean of the members' predictions; NaN where a member has none."""
+    total = sum(weights.values())
+    return np.asarray(sum(weight / total * np.asarray(predictions[name]) for name, weight in weights.items()))
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Predictions of an ensemble, each made by one that was fitted without the row's fold."""
+
+    prediction: Array
+    """(rows, ...) as the fitted combiners return them; NaN for rows that were left out."""
+    rows: Array
+    """Positions of the rows that are scored."""
+    score: float
+
+
+def cross_fit(
+    predictions: Mapping[str, Array],
+    truth: Array,
+    folds: Array,
+    fit: Callable[[dict[str, Array], Array], Callable[[dict[str, Array]], Array]],
+    score: Loss,
+) -> CrossFit:
+    """Estimate honestly what an ensemble is worth: weights and threshold never see the fold that they are scored on.
+
+    Args:
+        predictions: Out-of-fold predictions of each member; rows that are NaN in any of them are left out.
+        folds: Fold number of each row; rows with -1 are left out. Where one fold alone was predicted, it is cut into
+            five parts.
+        fit: (predictions, truth) → a function from predictions to the combined prediction. To include a threshold,
+            let that function answer 0 or 1:
+
+                def fit(members, truth):
+                    weights = select(members, truth, loss)
+                    threshold = family.threshold(metric, truth, combine(members, weights), positive=1)
+                    return lambda members: with_threshold(combine(members, weights), threshold)
+        score: (truth, prediction) → number, loss or metric; called once, on all scored rows.
+    """
+    known = np.all([_finite(array) for array in predictions.values()], axis=0) & (np.asarray(folds) >= 0)
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        raise ValueError("no row was predicted by all members")
+    parts = np.asarray(folds)[rows]
+    if len(np.unique(parts)) == 1:
+        parts = np.random.default_rng(0).permutation(len(rows)) % _PARTS
+    truth = np.asarray(truth)
+    pieces: list[tuple[Array, Array]] = []
+    for part in np.unique(parts):
+        inside, outside = rows[parts == part], rows[parts != part]
+        combined = fit(_take(predictions, outside), truth[outside])
+        pieces.append((inside, np.asarray(combined(_take(predictions, inside)), dtype=float)))
+    prediction = np.full((len(truth), *pieces[0][1].shape[1:]), np.nan)
+    for inside, piece in pieces:
+        prediction[inside] = piece
+    return CrossFit(prediction, rows, float(score(truth[rows], prediction[rows])))
+
+
+@dataclass(frozen=True)
+class _Limits:
+    rounds: int
+    max_members: int
+    costs: Array
+    """(members,)"""
+    max_cost: float
+
+    def allows(self, counts: Array, index: int) -> bool:
+        """Whether a member may be added to those chosen so far."""
+        if counts[index]:
+            return True
+        chosen = counts > 0
+        fits = bool(self.costs[chosen].sum() + self.costs[index] <= self.max_cost)
+        return fits and int(chosen.sum()) < self.max_members
+
+
+def _greedy(stack: Array, truth: Array, score: Loss, limits: _Limits) -> Array:
+    """Weights (members,) of one greedy selection over `stack` (members, rows, ...)."""
+    counts = np.zeros(len(stack), dtype=int)
+    total = np.zeros(stack.shape[1:])
+    best, best_loss, best_round = counts, np.inf, 0
+    for step in range(1, limits.rounds + 1):
+        losses = [
+            _loss(score, truth, (total + member) / step) if limits.allows(counts, index) else np.nan
+            for index, member in enumerate(stack)
+        ]
+        if np.all(np.isnan(losses)):  # no member fits
+            break
+        index = int(np.nanargmin(losses))
+        counts = counts + (np.arange(len(stack)) == index)
+        total = total + stack[index]
+        if losses[index] < best_loss:
+            best, best_loss, best_round = counts, losses[index], step
+        elif step - best_round >= _PATIENCE:
+            break
+    if not best.any():
+        best = (np.arange(len(stack)) == (np.argmin(limits.costs) if not counts.any() else np.argmax(counts))).astype(
+            int
+        )
+    return np.asarray(best / best.sum())
+
+
+def _bagged(
+    stack: Array, truth: Array, score: Loss, limits: _Limits, bootstraps: int, rng: np.random.Generator, single: Array
+) -> Array:
+    """Weights averaged over bootstrap samples: with few rows, one selection follows their noise.
+
+    Falls back to the one selection, `single`, when the average is worse than its best member alone.
+    """
+    weights = np.zeros(len(stack))
+    for _ in range(bootstraps):
+        rows = _bootstrap(truth, rng)
+        weights += _greedy(stack[:, rows], truth[rows], score, limits)
+    weights = _within(weights, limits)
+    alone = min(_loss(score, truth, stack[index]) for index in np.flatnonzero(single))
+    average = np.asarray(np.tensordot(weights, stack, axes=1))
+    return weights if _loss(score, truth, average) <= alone else single
+
+
+def _within(weights: Array, limits: _Limits) -> Array:
+    """The heaviest members that the limits allow together, scaled to a sum of 1."""
+    kept = np.zeros(len(weights))
+    for index in np.argsort(-weights, kind="stable"):
+        if weights[index] > 0 and (not kept.any() or limits.allows(kept, index)):
+            kept[index] = weights[index]
+    return np.asarray(kept / kept.sum())
+
+
+def _bootstrap(truth: Array, rng: np.random.Generator) -> Array:
+    """Rows drawn with replacement; of class codes, as many of each class as there are."""
+    if not np.issubdtype(truth.dtype, np.integer):
+        return rng.integers(0, len(truth), len(truth))
+    groups = [np.flatnonzero(truth == code) for code in np.unique(truth)]
+    return np.concatenate([rng.choice(group, len(group)) for group in groups])
+
+
+def _loss(score: Loss, truth: Array, prediction: Array) -> float:
+    """The loss, infinite where it is not a number."""
+    value = float(score(truth, prediction))
+    return value if np.isfinite(value) else np.inf
+
+
+def _common(predictions: Mapping[str, Array], truth: Array) -> tuple[list[str], Array, Array]:
+    """Names, predictions (members, rows, ...) and truth on the rows that all members predicted."""
+    if not predictions:
+        return [], np.empty((0, 0)), np.empty(0)
+    stack = np.stack([np.asarray(array, dtype=float) for array in predictions.values()])
+    rows = np.all([_finite(member) for member in stack], axis=0)
+    return list(predictions), stack[:, rows], np.asarray(truth)[rows]
+
+
+def _finite(array: Array) -> Array:
+    """(rows,) whether a row has a prediction."""
+    finite = np.isfinite(np.asarray(array, dtype=float))
+    return np.asarray(finite if finite.ndim == 1 else finite.all(axis=1))
+
+
+def _take(predictions: Mapping[str, Array], rows: Array) -> dict[str, Array]:
+    return {name: np.asarray(array)[rows] for name, array in predictions.items()}

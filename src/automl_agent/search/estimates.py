@@ -1,0 +1,82 @@
+"""Honest estimates from out-of-fold predictions: what a metric is worth when its threshold was fitted elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl_agent.tasks.family import TaskFamily
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+
+
+def recentre(probabilities: Array, threshold: float, positive: int) -> Array:
+    """Shift binary probabilities in log-odds so that `threshold` becomes 0.5.
+
+    Rows that were decided with different thresholds can then be scored together.
+    """
+    import numpy as np
+
+    threshold = min(max(threshold, 1e-6), 1 - 1e-6)
+    p = probabilities[:, positive]
+    odds = (1 - threshold) / threshold
+    shifted = p * odds / (p * odds + (1 - p))
+    result = np.empty_like(probabilities)
+    result[:, positive] = shifted
+    result[:, 1 - positive] = 1 - shifted
+    return result
+
+
+def cross_fitted(
+    family: TaskFamily, metric: str, truth: Any, prediction: Array, folds: Any, positive: int | None
+) -> tuple[float, float | None]:
+    """Score out-of-fold predictions; a threshold is fitted on the other folds for each fold.
+
+    Returns the score, and the threshold fitted on all rows (what would ship), or `None` where the metric needs none.
+    """
+    import numpy as np
+
+    final = family.threshold(metric, truth, prediction, positive=positive)
+    names = np.unique(folds)
+    if final is None or len(names) < 2 or positive is None:
+        return family.score(metric, truth, prediction, positive=positive, threshold=final), final
+    shifted = prediction.copy()
+    for name in names:
+        inside = folds == name
+        fitted = family.threshold(metric, truth[~inside], prediction[~inside], positive=positive)
+        shifted[inside] = recentre(prediction[inside], 0.5 if fitted is None else fitted, positive)
+    return family.score(metric, truth, shifted, positive=positive, threshold=0.5), final
+
+
+def bootstrap_interval(
+    family: TaskFamily,
+    metric: str,
+    truth: Any,
+    prediction: Array,
+    *,
+    positive: int | None,
+    threshold: float | None,
+    seed: int,
+    rounds: int = 200,
+    max_rows: int = 20_000,
+) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the metric over rows (Efron & Tibshirani 1993, chapter 13).
+
+    More than `max_rows` rows are thinned; the interval is then scaled by the square root of the share.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    n = len(truth)
+    size = min(n, max_rows)
+    centre = family.score(metric, truth, prediction, positive=positive, threshold=threshold)
+    scores = []
+    for _ in range(rounds):
+        rows = rng.integers(0, n, size)
+        scores.append(family.score(metric, truth[rows], prediction[rows], positive=positive, threshold=threshold))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    shrink = (size / n) ** 0.5
+    return float(centre + (low - centre) * shrink), float(centre + (high - centre) * shrink)

@@ -1,0 +1,259 @@
+"""Runs trials: turns a candidate with parameters into fold jobs, waits, and scores the out-of-fold predictions.
+
+Finished folds lie in the trial store under a hash of code, parameters, data, fold and fidelity: nothing is run twice,
+not by two plans, not after a kill, not by a revision, not by the next run on the same data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from automl_agent.errors import JobError
+from automl_agent.events import Event, TrialFinished
+from automl_agent.execution.protocol import Job, Pool
+from automl_agent.execution.trials import TrialStore
+from automl_agent.records import CandidateChoice, DataProfile, Fidelity, TaskSpec, Trial
+from automl_agent.search.estimates import cross_fitted
+from automl_agent.tasks.candidate import read_candidate
+from automl_agent.tasks.family import Candidate, TaskFamily
+
+FIT_FOLD = "automl_agent.tasks.tables.jobs:fit_fold"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One trial to run."""
+
+    choice: CandidateChoice
+    steps: tuple[str, ...]
+    plan: str
+    origin: str
+
+
+@dataclass
+class _Running:
+    work: Work
+    candidate: Candidate
+    trial: str
+    folds: dict[int, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)
+    waiting: int = 0
+    cached: bool = True
+    error: str = ""
+
+
+@dataclass
+class TrialRunner:
+    """Everything a trial depends on, given once; thread-safe."""
+
+    family: TaskFamily
+    task: TaskSpec
+    profile: DataProfile
+    data: Path
+    store: TrialStore
+    pool: Pool
+    seconds_left: Callable[[], float]
+    """Seconds until the run must stop exploring; not positive once it was asked to stop."""
+    emit: Callable[[Event], None]
+    seed: int = 0
+    max_trials: int | None = None
+    revision: int = 0
+    count: int = 0
+    memory_mb: float = 6000.0
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def positive(self) -> int | None:
+        """Code of the positive class."""
+        classes = self.profile.classes
+        return classes.index(self.profile.positive) if self.profile.positive in classes else None
+
+    def candidate(self, name: str) -> Candidate:
+        """A candidate of the family by name, or a user's own by the path of its file."""
+        known = self.family.candidates()
+        if name in known:
+            return known[name]
+        shared = next((item.shared[0].parent for item in known.values() if item.shared), None)
+        return read_candidate(Path(name), shared)
+
+    def run(
+        self, works: Iterable[Work], fidelity: Fidelity, *, until: float, time_limit: float | None = None
+    ) -> list[Trial]:
+        """Run trials, their folds spread over the pool; returns them in the order given, failed ones included.
+
+        Args:
+            until: `time.monotonic()` at which whatever still runs is given up.
+            time_limit: seconds that one fold's fit may plan with.
+        """
+        running = [self._start(work, fidelity) for work in self._admitted(list(works))]
+        futures: dict[Future[dict[str, Any]], tuple[_Running, int]] = {}
+        for item in running:
+            for fold in range(fidelity.folds):
+                if not item.error and fold not in item.folds:
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        item.error = "out of time"
+                        break
+                    futures[self._submit(item, fold, fidelity, left, time_limit)] = (item, fold)
+                    item.waiting += 1
+        finished: dict[int, Trial] = {}
+        for item in running:
+            if item.waiting == 0:
+                finished[id(item)] = self._finish(item, fidelity)
+        while futures:
+            left = min(until - time.monotonic(), self.seconds_left())
+            done, _ = wait(futures, timeout=max(0.0, min(left, 0.5)), return_when=FIRST_COMPLETED)
+            for future in done:
+                item, fold = futures.pop(future)
+                item.waiting -= 1
+                self._collect(item, fold, future)
+                if item.waiting == 0:
+                    finished[id(item)] = self._finish(item, fidelity)
+            if not done and left <= 0:
+                for future, (item, _fold) in futures.items():
+                    future.cancel()
+                    item.error = item.error or "out of time"
+                for item in {id(item): item for item, _ in futures.values()}.values():
+                    finished[id(item)] = self._finish(item, fidelity)
+                break
+        return [finished[id(item)] for item in running]
+
+    def predictions(self, trial: Trial) -> tuple[Any, Any, Any]:
+        """Out-of-fold predictions of a finished trial: rows (positions), predictions, fold of each."""
+        import numpy as np
+
+        rows, predictions, folds = [], [], []
+        for fold, folder in self.fold_folders(trial).items():
+            valid = np.load(folder / "valid.npy")
+            rows.append(valid)
+            predictions.append(np.load(folder / "oof.npy"))
+            folds.append(np.full(len(valid), fold))
+        return np.concatenate(rows), np.concatenate(predictions), np.concatenate(folds)
+
+    def fold_folders(self, trial: Trial) -> dict[int, Path]:
+        """Folders with the fitted model and predictions of each fold."""
+        candidate = self.candidate(trial.candidate)
+        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
+        work = Work(choice, trial.steps, trial.plan, trial.origin)
+        return {
+            fold: self.store.folder(self._key(work, candidate, trial.fidelity, fold))
+            for fold in range(trial.fidelity.folds)
+        }
+
+    def _admitted(self, works: list[Work]) -> list[Work]:
+        """Keep within the number of trials allowed."""
+        with self._lock:
+            if self.max_trials is not None:
+                works = works[: max(0, self.max_trials - self.count)]
+            self.count += len(works)
+        return works
+
+    def _key(self, work: Work, candidate: Candidate, fidelity: Fidelity, fold: int) -> str:
+        return self.store.key(
+            code=candidate.sha,
+            params=work.choice.params,
+            steps=list(work.steps),
+            data=self.profile.fingerprint,
+            metric=self.task.metric,
+            seed=self.seed,
+            rows=fidelity.rows,
+            fold=fold,
+        )
+
+    def _start(self, work: Work, fidelity: Fidelity) -> _Running:
+        candidate = self.candidate(work.choice.candidate)
+        item = _Running(work, candidate, trial="")
+        for fold in range(fidelity.folds):
+            key = item.keys[fold] = self._key(work, candidate, fidelity, fold)
+            known = self.store.get(key)
+            if known is not None:
+                item.folds[fold] = known
+                item.error = item.error or known.get("error", "")
+        item.trial = self.store.key(keys=[item.keys[fold] for fold in sorted(item.keys)])[:16]
+        return item
+
+    def _submit(
+        self, item: _Running, fold: int, fidelity: Fidelity, left: float, time_limit: float | None
+    ) -> Future[dict[str, Any]]:
+        item.cached = False
+        arguments = {
+            "family": self.family.name,
+            "data": str(self.data),
+            "candidate": str(item.candidate.path),
+            "shared": str(item.candidate.shared[0].parent) if item.candidate.shared else None,
+            "params": item.work.choice.params,
+            "steps": list(item.work.steps),
+            "metric": self.task.metric,
+            "fold": fold,
+            "rows": fidelity.rows,
+            "seed": self.seed,
+            "out": str(self.store.folder(item.keys[fold])),
+            "time_limit": time_limit,
+        }
+        return self.pool.submit(Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb))
+
+    def _collect(self, item: _Running, fold: int, future: Future[dict[str, Any]]) -> None:
+        try:
+            result = future.result()
+        except JobError as error:
+            if error.kind == "error":
+                result = {"error": str(error), "kind": error.kind}
+            else:  # a time-out or a crash may not happen again: not remembered
+                item.error = item.error or f"{error.kind}: {error}"
+                return
+        self.store.put(item.keys[fold], result)
+        item.folds[fold] = result
+        item.error = item.error or result.get("error", "")
+
+    def _finish(self, item: _Running, fidelity: Fidelity) -> Trial:
+        results = list(item.folds.values())
+        choice = item.work.choice
+        trial = Trial(
+            id=item.trial,
+            plan=item.work.plan,
+            candidate=choice.candidate,
+            params=choice.params,
+            steps=item.work.steps,
+            fidelity=fidelity,
+            fit_seconds=round(sum(float(r.get("fit_seconds", 0.0)) for r in results), 4),
+            latency_ms=max((float(r["latency_ms"]) for r in results if "latency_ms" in r), default=None),
+            size_mb=max((float(r.get("size_mb", 0.0)) for r in results), default=0.0),
+            memory_mb=max((float(r.get("memory_mb", 0.0)) for r in results), default=0.0),
+            origin=item.work.origin,
+            revision=self.revision,
+            cached=item.cached,
+            error=item.error.strip().splitlines()[-1][:300] if item.error.strip() else "",
+        )
+        if not trial.error and len(item.folds) == fidelity.folds:
+            trial = trial.model_copy(update=self._scores(trial))
+        self.emit(TrialFinished(trial=trial, count=self.count))
+        return trial
+
+    def _scores(self, trial: Trial) -> dict[str, Any]:
+        import numpy as np
+
+        rows, prediction, folds = self.predictions(trial)
+        truth = self.family.training_truth(self.data)[rows]
+        if not np.isfinite(prediction).all():
+            return {"error": "predictions hold values that are not finite"}
+        metric, positive = self.task.metric, self.positive
+        score, threshold = cross_fitted(self.family, metric, truth, prediction, folds, positive)
+        each = [
+            self.family.score(metric, truth[folds == f], prediction[folds == f], positive=positive, threshold=threshold)
+            for f in np.unique(folds)
+        ]
+        if not np.isfinite(score):
+            return {"error": f"{metric} is not defined on these folds"}
+        return {"score": float(score), "fold_scores": tuple(float(value) for value in each)}
+
+
+def ranked(family: TaskFamily, metric: str, trials: Sequence[Trial]) -> list[Trial]:
+    """Trials that have a score, best first. Only trials of equal fidelity may be given."""
+    sign = -1.0 if family.metrics[metric].higher_is_better else 1.0
+    return sorted((t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.id))

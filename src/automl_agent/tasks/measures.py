@@ -1,0 +1,284 @@
+"""Formulas of the metrics, in plain numpy.
+
+Metrics on labels are functions of the confusion table, so that one formula serves a single score and, stacked, all
+thresholds at once. Not for import at start-up: `metrics.py` imports this module where a score is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_agent.errors import InputError
+
+Array = npt.NDArray[Any]
+
+_TINY = float(np.finfo(np.float64).eps)
+
+
+def answers(prediction: Array, positive: int, threshold: float | None) -> Array:
+    """Class codes (rows,) answered for probabilities (rows, classes)."""
+    if prediction.shape[1] != 2:
+        return prediction.argmax(axis=1)
+    if threshold is None:
+        return (prediction[:, 1] > prediction[:, 0]).astype(np.int64)
+    return np.where(prediction[:, positive] >= threshold, positive, 1 - positive)
+
+
+def confusion(truth: Array, answers: Array, classes: int) -> Array:
+    """Confusion table (classes, classes) as float64: truth in rows, answers in columns."""
+    counts = np.bincount(truth * classes + answers, minlength=classes * classes)
+    return counts.reshape(classes, classes).astype(np.float64)
+
+
+def cuts(hits: Array, chance: Array) -> tuple[Array, Array]:
+    """All thresholds that answer differently, and their confusion tables.
+
+    Args:
+        hits: whether a row is of the positive class, bool (rows,).
+        chance: probability of the positive class (rows,).
+
+    Returns:
+        thresholds (cuts,), and tables (cuts, 2, 2) in which the positive class has code 1.
+    """
+    order = np.argsort(chance, kind="stable")[::-1]
+    ordered, found = chance[order], np.cumsum(hits[order])
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)  # the last row that each cut answers positive
+    below = np.append(ordered[last[:-1] + 1], 0.0)
+    thresholds = (ordered[last] + below) / 2
+    true_positive, answered = found[last].astype(np.float64), (last + 1).astype(np.float64)
+    if ordered[0] < 1.0:  # the cut above all rows
+        thresholds = np.append(thresholds, (ordered[0] + 1.0) / 2)
+        true_positive, answered = np.append(true_positive, 0.0), np.append(answered, 0.0)
+    total, rows = float(hits.sum()), float(len(hits))
+    tables = np.empty((len(thresholds), 2, 2))
+    tables[:, 1, 1] = true_positive
+    tables[:, 1, 0] = total - true_positive
+    tables[:, 0, 1] = answered - true_positive
+    tables[:, 0, 0] = rows - total - answered + true_positive
+    return thresholds, tables
+
+
+# ---------------------------------------------------------------- on labels: tables (..., classes, classes) -> (...)
+
+
+def _share(part: Array, whole: Array) -> Array:
+    """Part of the whole; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _right(table: Array) -> Array:
+    return np.diagonal(table, axis1=-2, axis2=-1)
+
+
+def _true(table: Array) -> Array:
+    return table.sum(axis=-1)
+
+
+def _answered(table: Array) -> Array:
+    return table.sum(axis=-2)
+
+
+def _each_f1(table: Array) -> Array:
+    return _share(2 * _right(table), _true(table) + _answered(table))
+
+
+def _each_precision(table: Array) -> Array:
+    return _share(_right(table), _answered(table))
+
+
+def _each_recall(table: Array) -> Array:
+    return _share(_right(table), _true(table))
+
+
+def _each_specificity(table: Array) -> Array:
+    rows = table.sum(axis=(-2, -1))[..., None]
+    negative = rows - _true(table)
+    return _share(negative - _answered(table) + _right(table), negative)
+
+
+def _macro(values: Array, table: Array) -> Array:
+    """Mean over the classes that occur, as truth or as answer."""
+    there = (_true(table) + _answered(table)) > 0
+    return _share((values * there).sum(axis=-1), there.sum(axis=-1).astype(np.float64))
+
+
+def _of(each: Callable[[Array], Array]) -> Callable[[Array, int], Array]:
+    """Of the positive class when there are two classes, else the mean over classes."""
+
+    def measure(table: Array, positive: int) -> Array:
+        values = each(table)
+        return values[..., positive] if table.shape[-1] == 2 else _macro(values, table)
+
+    return measure
+
+
+def _accuracy(table: Array, _: int) -> Array:
+    return _share(_right(table).sum(axis=-1), table.sum(axis=(-2, -1)))
+
+
+def _balanced_accuracy(table: Array, _: int) -> Array:
+    """Mean recall over the classes that occur in the truth."""
+    there = _true(table) > 0
+    return _share((_each_recall(table) * there).sum(axis=-1), there.sum(axis=-1).astype(np.float64))
+
+
+def _f1_weighted(table: Array, _: int) -> Array:
+    return _share((_each_f1(table) * _true(table)).sum(axis=-1), table.sum(axis=(-2, -1)))
+
+
+def _mcc(table: Array, _: int) -> Array:
+    """0 when the truth or the answers are of one class."""
+    rows = table.sum(axis=(-2, -1))
+    true, answered, right = _true(table), _answered(table), _right(table).sum(axis=-1)
+    joint = right * rows - (true * answered).sum(axis=-1)
+    spread = (rows**2 - (true**2).sum(axis=-1)) * (rows**2 - (answered**2).sum(axis=-1))
+    return _share(joint, np.sqrt(spread))
+
+
+def _kappa(table: Array, _: int) -> Array:
+    """0 when chance alone agrees on every row."""
+    rows = table.sum(axis=(-2, -1))
+    chance = (_true(table) * _answered(table)).sum(axis=-1)
+    return _share(_right(table).sum(axis=-1) * rows - chance, rows**2 - chance)
+
+
+LABELS: dict[str, Callable[[Array, int], Array]] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _of(_each_f1),
+    "f1_macro": lambda table, _: _macro(_each_f1(table), table),
+    "f1_micro": _accuracy,
+    "f1_weighted": _f1_weighted,
+    "precision": _of(_each_precision),
+    "precision_macro": lambda table, _: _macro(_each_precision(table), table),
+    "recall": _of(_each_recall),
+    "recall_macro": lambda table, _: _macro(_each_recall(table), table),
+    "specificity": _of(_each_specificity),
+    "mcc": _mcc,
+    "kappa": _kappa,
+}
+
+
+# ---------------------------------------------------------------- on probabilities: (rows, classes) -> float
+
+
+def _auc(hits: Array, chance: Array) -> float:
+    """Share of (positive, negative) pairs in the right order, ties counting half; 0.5 when there is no pair."""
+    yes, no = np.sort(chance[hits]), np.sort(chance[~hits])
+    if len(no) == 0:
+        return 0.5
+    below = np.searchsorted(no, yes, "left").sum() + np.searchsorted(no, yes, "right").sum()
+    return float(below) / (2.0 * len(yes) * len(no))
+
+
+def _average_precision(hits: Array, chance: Array) -> float:
+    """Sum over the distinct probabilities of precision times the recall gained."""
+    order = np.argsort(chance, kind="stable")[::-1]
+    ordered, found = chance[order], np.cumsum(hits[order])
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    gained = np.diff(found[last], prepend=0)
+    return float((gained * found[last] / (last + 1)).sum() / found[-1])
+
+
+def _per_class(measure: Callable[[Array, Array], float], empty: float) -> Callable[[Array, Array, int], float]:
+    """Of the positive class when there are two, else the mean over the classes that occur, each against the rest;
+    `empty` when none of them occurs."""
+
+    def whole(truth: Array, prediction: Array, positive: int) -> float:
+        codes = [positive] if prediction.shape[1] == 2 else range(prediction.shape[1])
+        masks = [(code, truth == code) for code in codes]
+        parts = [measure(hits, prediction[:, code]) for code, hits in masks if hits.any()]
+        return sum(parts) / len(parts) if parts else empty
+
+    return whole
+
+
+def _log_loss(truth: Array, prediction: Array, _: int) -> float:
+    """Rows are scaled to sum to one, so that inflated probabilities bring nothing."""
+    chance = prediction[np.arange(len(truth)), truth]
+    total = np.einsum("ij->i", prediction)
+    return float(-np.log(np.clip(chance / np.maximum(total, _TINY), _TINY, 1.0)).mean())
+
+
+def _brier(truth: Array, prediction: Array, positive: int) -> float:
+    """Two classes: squared error of the positive class, 0 to 1. More: summed over the classes, 0 to 2."""
+    if prediction.shape[1] == 2:
+        return float(((prediction[:, positive] - (truth == positive)) ** 2).mean())
+    chance = prediction[np.arange(len(truth)), truth]
+    return float((np.einsum("ij,ij->i", prediction, prediction) - 2 * chance + 1).mean())
+
+
+PROBABILITIES: dict[str, Callable[[Array, Array, int], float]] = {
+    "roc_auc": _per_class(_auc, empty=0.5),
+    "average_precision": _per_class(_average_precision, empty=0.0),
+    "log_loss": _log_loss,
+    "brier": _brier,
+}
+
+
+# ---------------------------------------------------------------- on values: (rows,) -> float
+
+
+def _mse(truth: Array, prediction: Array) -> float:
+    error = truth - prediction
+    return float(np.dot(error, error) / len(error))
+
+
+def _explained(rest: float, spread: float) -> float:
+    """1 - rest / spread; for a constant truth 1 when nothing is left over, else 0."""
+    if spread > 0:
+        return 1.0 - rest / spread
+    return 1.0 if rest == 0 else 0.0
+
+
+def _r2(truth: Array, prediction: Array) -> float:
+    centred = truth - truth.mean()
+    return _explained(_mse(truth, prediction) * len(truth), float(np.dot(centred, centred)))
+
+
+def _not_negative(truth: Array, metric: str) -> None:
+    lowest = float(truth.min())
+    if lowest < 0:
+        raise InputError(f"{metric} is not defined for negative targets; the lowest is {lowest:g}.", hint="Use rmse.")
+
+
+def _rmsle(truth: Array, prediction: Array) -> float:
+    """Negative predictions count as 0."""
+    _not_negative(truth, "rmsle")
+    return float(np.sqrt(_mse(np.log1p(truth), np.log1p(np.maximum(prediction, 0.0)))))
+
+
+def _mape(truth: Array, prediction: Array) -> float:
+    return float((np.abs(truth - prediction) / np.maximum(np.abs(truth), _TINY)).mean())
+
+
+def _smape(truth: Array, prediction: Array) -> float:
+    """Mean of 2 |error| / (|truth| + |prediction|); a row of two zeros counts 0."""
+    return float(_share(2 * np.abs(truth - prediction), np.abs(truth) + np.abs(prediction)).mean())
+
+
+def _poisson_deviance(truth: Array, prediction: Array) -> float:
+    """Predictions below 1e-9 count as that."""
+    _not_negative(truth, "poisson_deviance")
+    mean = np.maximum(prediction, 1e-9)
+    ratio = np.where(truth > 0, truth, mean) / mean
+    return float(2 * (truth * np.log(ratio) - truth + mean).mean())
+
+
+VALUES: dict[str, Callable[[Array, Array], float]] = {
+    "rmse": lambda truth, prediction: float(np.sqrt(_mse(truth, prediction))),
+    "mse": _mse,
+    "mae": lambda truth, prediction: float(np.abs(truth - prediction).mean()),
+    "r2": _r2,
+    "rmsle": _rmsle,
+    "mape": _mape,
+    "smape": _smape,
+    "median_ae": lambda truth, prediction: float(np.median(np.abs(truth - prediction))),
+    "max_error": lambda truth, prediction: float(np.abs(truth - prediction).max()),
+    "explained_variance": lambda truth, prediction: _explained(float(np.var(truth - prediction)), float(np.var(truth))),
+    "poisson_deviance": _poisson_deviance,
+}

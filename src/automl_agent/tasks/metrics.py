@@ -1,0 +1,163 @@
+"""The metrics of classification and regression: what they are called, how they are computed, which threshold is best.
+
+The formulas are in `measures.py`, in plain numpy: ensemble selection computes a score thousands of times. They agree
+with scikit-learn's wherever that defines a value; where it does not (one class only, a constant target), the docstrings
+say what is returned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from automl_agent.tasks.family import MetricSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+def _class(name: str, title: str, *synonyms: str, low: float = 0.0, high: float | None = 1.0, better: bool = True,
+           needs: Literal["labels", "probabilities"] = "labels") -> MetricSpec:  # fmt: skip
+    return MetricSpec(name, title, better, synonyms, needs, low, high)
+
+
+def _value(name: str, title: str, *synonyms: str, low: float | None = 0.0, high: float | None = None,
+           better: bool = False) -> MetricSpec:  # fmt: skip
+    return MetricSpec(name, title, better, synonyms, "values", low, high)
+
+
+_CLASSIFICATION = (
+    _class("accuracy", "Accuracy", "accuracy score", "acc", "hit rate", "share of correct predictions",
+           "percent correct", "percentage correct", "correct classification rate", "genauigkeit", "exactitude",
+           "exactitud", "precision globale"),
+    _class("balanced_accuracy", "Balanced accuracy", "bal acc", "bacc", "mean recall", "average class accuracy",
+           "mean per class accuracy", "mean class accuracy", "class averaged accuracy"),
+    _class("f1", "F1", "f1 score", "f 1", "f score", "f measure", "f1 measure", "f1 metric", "dice",
+           "harmonic mean of precision and recall", "binary f1"),
+    _class("f1_macro", "Macro F1", "macro averaged f1", "macro average f1", "macro f score", "macro f1 score",
+           "f1 score macro", "unweighted f1", "mean f1", "average f1"),
+    _class("f1_micro", "Micro F1", "micro averaged f1", "micro average f1", "micro f score", "micro f1 score"),
+    _class("f1_weighted", "Weighted F1", "weighted f1 score", "weighted average f1", "support weighted f1",
+           "weighted f score"),
+    _class("precision", "Precision", "precision score", "positive predictive value", "ppv"),
+    _class("precision_macro", "Macro precision", "macro averaged precision", "mean precision",
+           "macro average precision"),
+    _class("recall", "Recall", "recall score", "sensitivity", "true positive rate", "tpr", "detection rate"),
+    _class("recall_macro", "Macro recall", "macro averaged recall", "macro average recall"),
+    _class("specificity", "Specificity", "true negative rate", "tnr", "selectivity"),
+    _class("roc_auc", "Area under the ROC curve", "auc", "roc", "auroc", "auc roc", "auc score", "roc auc score",
+           "c statistic", "c index", "area under curve", "area under the curve", "area under roc curve",
+           "area under the roc", "area under the receiver operating characteristic",
+           "area under the receiver operating characteristic curve", needs="probabilities"),
+    _class("average_precision", "Average precision", "pr auc", "auc pr", "auprc", "aucpr", "prauc",
+           "average precision score", "area under the precision recall curve", "area under precision recall curve",
+           "precision recall auc", needs="probabilities"),
+    _class("log_loss", "Log loss", "logloss", "logarithmic loss", "cross entropy", "crossentropy", "cross entropy loss",
+           "binary cross entropy", "categorical cross entropy", "negative log likelihood", "nll", "multi logloss",
+           "binary logloss", high=None, better=False, needs="probabilities"),
+    _class("brier", "Brier score", "brier", "brier loss", "brier score loss", high=2.0, better=False,
+           needs="probabilities"),
+    _class("mcc", "Matthews correlation coefficient", "matthews", "matthews correlation", "matthews corrcoef",
+           "phi coefficient", low=-1.0),
+    _class("kappa", "Cohen's kappa", "cohen kappa", "cohens kappa", "cohen s kappa", "kappa score",
+           "unweighted kappa", low=-1.0),
+)  # fmt: skip
+
+_REGRESSION = (
+    _value("rmse", "Root mean squared error", "root mean square error", "root of the mean squared error", "rms error",
+           "root mse", "rmsd", "root mean square deviation"),
+    _value("mse", "Mean squared error", "mean square error", "squared error", "l2 loss", "squared loss", "l2",
+           "quadratic loss", "least squares"),
+    _value("mae", "Mean absolute error", "absolute error", "mean absolute deviation", "average absolute error",
+           "l1 loss", "l1", "absolute loss"),
+    _value("r2", "R squared", "r 2", "rsquared", "r2 score", "coefficient of determination", "rsq", low=None, high=1.0,
+           better=True),
+    _value("rmsle", "Root mean squared logarithmic error", "root mean squared log error", "root mean square log error",
+           "root mean square logarithmic error", "rms log error", "log rmse"),
+    _value("mape", "Mean absolute percentage error", "absolute percentage error", "mean percentage error",
+           "percentage error", "percent error", "relative error", "mean absolute percent error"),
+    _value("smape", "Symmetric mean absolute percentage error", "symmetric mape", "symmetric percentage error",
+           "symmetric mean absolute percent error", high=2.0),
+    _value("median_ae", "Median absolute error", "medae", "median error", "median ae", "mdae"),
+    _value("max_error", "Largest error", "maximum error", "max error", "worst error", "worst case error",
+           "maximal error", "maximum absolute error", "biggest error"),
+    _value("explained_variance", "Explained variance", "explained variance score", "variance explained",
+           "share of variance explained", low=None, high=1.0, better=True),
+    _value("poisson_deviance", "Mean Poisson deviance", "poisson loss", "poisson deviance", "mean poisson deviance",
+           "poisson"),
+)  # fmt: skip
+
+CLASSIFICATION: dict[str, MetricSpec] = {spec.name: spec for spec in _CLASSIFICATION}
+"""Metrics of classification by name. With two classes `f1`, `precision`, `recall`, `average_precision` and
+`specificity` are of the positive class; with more they are means over the classes."""
+
+REGRESSION: dict[str, MetricSpec] = {spec.name: spec for spec in _REGRESSION}
+"""Metrics of regression by name. `mape` and `smape` are shares: 0.1 means 10 %."""
+
+_TUNABLE = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted", "mcc", "kappa")
+"""Metrics that a threshold can improve. Precision, recall and specificity alone would drive it to an end."""
+
+
+def score(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+          threshold: float | None = None) -> float:  # fmt: skip
+    """The metric's value.
+
+    Args:
+        metric: a name of `CLASSIFICATION` or `REGRESSION`.
+        truth: class codes (rows,) or values (rows,).
+        prediction: probabilities (rows, classes), or values (rows,).
+        positive: code of the positive class of a binary task; 1 when not given.
+        threshold: probability from which on the positive class is answered, for binary tasks and metrics on labels;
+            without it the likelier class is answered.
+
+    Raises:
+        KeyError: when there is no such metric.
+        ValueError: when there are no rows, or a prediction is missing or infinite.
+        InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values).
+    """
+    import numpy as np
+
+    from automl_agent.tasks import measures
+
+    if len(truth) == 0:
+        raise ValueError("There are no rows to score.")
+    if not np.isfinite(prediction).all():
+        raise ValueError("Predictions hold missing or infinite values.")
+    if metric in REGRESSION:
+        with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction has an infinite error
+            return float(measures.VALUES[metric](truth, prediction))
+    if CLASSIFICATION[metric].needs == "probabilities":
+        return float(measures.PROBABILITIES[metric](truth, prediction, 1 if positive is None else positive))
+    classes = prediction.shape[1]
+    answers = measures.answers(prediction, 1 if positive is None else positive, threshold)
+    table = measures.confusion(truth, answers, classes)
+    return float(measures.LABELS[metric](table, 1 if positive is None else positive))
+
+
+def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+    """The threshold with the highest score; of equally good ones the nearest to 0.5.
+
+    Every cut between two different probabilities is tried at once. `None` for metrics that have no use for a threshold,
+    for more than two classes, and for a truth of one class.
+
+    Args:
+        metric: a name of `CLASSIFICATION` or `REGRESSION`.
+        truth: class codes (rows,).
+        prediction: probabilities (rows, 2).
+        positive: code of the positive class; 1 when not given.
+    """
+    import numpy as np
+
+    from automl_agent.tasks import measures
+
+    if metric not in _TUNABLE or prediction.ndim != 2 or prediction.shape[1] != 2:
+        return None
+    code = 1 if positive is None else positive
+    hits = truth == code
+    if hits.all() or not hits.any():
+        return None
+    cuts, tables = measures.cuts(hits, prediction[:, code])
+    scores = measures.LABELS[metric](tables, 1)
+    winners = np.flatnonzero(scores >= scores.max() - 1e-12)
+    return float(cuts[winners[np.abs(cuts[winners] - 0.5).argmin()]])

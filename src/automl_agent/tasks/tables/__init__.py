@@ -1,0 +1,1 @@
+"""Tables: reading, profiling, splitting, preparing and modelling rows and columns; shared by the tabular families."""

@@ -1,0 +1,310 @@
+"""Reads a table, checks it, locks the test, fixes the folds, and writes the data folder: `TaskFamily.acquire` for tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from automl_agent.errors import InputError
+from automl_agent.records import DataProfile, Finding, Request, TaskSpec
+from automl_agent.tasks.tables import leakage, profiling
+from automl_agent.tasks.tables.kinds import find_kind
+from automl_agent.tasks.tables.partition import divide, row_hashes
+from automl_agent.tasks.tables.reading import Table, read_table
+from automl_agent.tasks.tables.selecting import (
+    Roles,
+    Selection,
+    draft_columns,
+    find_roles,
+    measured_column,
+    select_columns,
+)
+from automl_agent.tasks.tables.sources import ACCEPTED, Source, find_sources
+from automl_agent.tasks.tables.targets import find_column, read_target
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    Array = npt.NDArray[Any]
+
+Kind = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed rows with their targets."""
+
+    frame: pd.DataFrame
+    target: Array
+    positions: Array
+    """Where they stand in the file as read."""
+
+    def take(self, rows: Array) -> Rows:
+        return Rows(self.frame.iloc[rows].reset_index(drop=True), self.target[rows], self.positions[rows])
+
+
+@dataclass(frozen=True)
+class Materials:
+    """All that goes to the data folder."""
+
+    schema: dict[str, Any]
+    train: Rows
+    test: Rows
+    folds: Array
+    facts: list[dict[str, Any]]
+
+
+def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float, kind: Kind
+            ) -> DataProfile:  # fmt: skip
+    """Make the data folder of a task (`dataset.py` reads it).
+
+    Args:
+        folder: gets training rows, folds, schema, column facts and test *inputs*.
+        private: gets the test targets; nothing else does.
+        kind: what the target is taken for.
+
+    Raises:
+        InputError: the data cannot be used; nothing is written then.
+    """
+    sources = find_sources(request)
+    if sources is None:
+        raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
+    table = read_table(sources.table)
+    findings = list(table.findings)
+    schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings)
+    brought = _own_test(sources.test, sources.test_is_sure, schema, findings) if sources.test else None
+    del table
+    share = None if brought else test_share
+    division = divide(rows.frame, rows.target, classes=len(schema["classes"]), share=share, seed=seed, **extra)
+    findings += division.findings
+    schema["ordered"] = division.ordered
+    train, test = rows.take(division.train), brought or rows.take(division.test)
+    train, test = _learned_classes(schema, train, test, findings)
+    materials = _measure(schema, selection, train, test, division.folds, findings, own_test=brought is not None)
+    _write(materials, folder, private)
+    repeated = round(division.repeated * len(train.target) / len(rows.target))
+    return _profile(task, materials, findings, division.words, repeated)
+
+
+def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findings: list[Finding]
+                ) -> tuple[dict[str, Any], Rows, Selection, dict[str, Array | None]]:  # fmt: skip
+    """The draft of the schema, the labelled rows, and time and group of each."""
+    from automl_agent.tasks.tables.shared.table_io import typed
+
+    roles, decimal, classes = find_roles(task, table, source.name), table.options["decimal"], kind == "classification"
+    series = table.frame[roles.target]
+    target = read_target(series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal)
+    labelled = target.codes >= 0 if classes else target.codes == target.codes
+    frame = table.frame if labelled.all() else table.frame[labelled]
+    selection = select_columns(frame, roles, decimal)
+    findings += [*target.findings, *selection.findings]
+    schema = {"family": task.family, "kind": kind, "target": roles.target, "classes": list(target.classes),
+              "positive": target.positive, "ordered": False, "read": table.options,
+              "columns": draft_columns(selection.kept), "dropped": []}  # fmt: skip
+    rows = Rows(typed(frame, schema), target.codes[labelled], frame.index.to_numpy().astype("int64"))
+    return schema, rows, selection, {"times": _times(frame, roles, decimal), "groups": _groups(frame, roles)}
+
+
+def _times(frame: pd.DataFrame, roles: Roles, decimal: str) -> Array | None:
+    """A number for each row that grows with the user's time column."""
+    import numpy as np
+
+    from automl_agent.tasks.tables.shared.table_io import moments, numbers
+
+    if roles.time is None:
+        return None
+    series = frame[roles.time]
+    kind = find_kind(series, decimal, roles.time)
+    if kind.kind == "date":
+        times = moments(series, kind.format)
+        return np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
+    if kind.kind in ("number", "id") and not kind.values:
+        values = numbers(series, decimal)[0]
+        return np.where(np.isfinite(values), values, np.nan)
+    raise InputError(f"Column {roles.time!r}, the time, holds {kind.kind} values.", hint="Accepted are dates and numbers.")
+
+
+def _groups(frame: pd.DataFrame, roles: Roles) -> Array | None:
+    """A number for each row's group; rows without one are groups of their own."""
+    import numpy as np
+    import pandas as pd
+
+    from automl_agent.tasks.tables.shared.table_io import labels
+
+    if roles.group is None:
+        return None
+    codes, found = pd.factorize(labels(frame[roles.group]))
+    alone = np.flatnonzero(codes < 0)
+    codes[alone] = len(found) + np.arange(len(alone))
+    return codes.astype(np.int64)
+
+
+def _own_test(source: Source, sure: bool, schema: dict[str, Any], findings: list[Finding]) -> Rows | None:
+    """The rows of the user's own test file; `None` when it has no targets and was taken for a test by its name only."""
+    from automl_agent.tasks.tables.shared.table_io import encode_target, typed
+
+    table = read_table(source)
+    names = [str(name) for name in table.frame.columns]
+    try:
+        target = find_column(schema["target"], names, f"the target, in the test data {source.name!r}")
+    except InputError:
+        if sure:
+            raise
+        text = f"{source.name!r} has no target column: it is no test, and a part of the training data was locked instead"
+        findings.append(Finding(kind="test_without_target", text=text, action="ignored"))
+        return None
+    missing = tuple(column["name"] for column in schema["columns"] if column["name"] not in names)
+    if len(missing) == len(schema["columns"]):
+        raise InputError(f"The test data {source.name!r} have none of the training data's columns.")
+    if missing:
+        text = f"columns that the test data lack, taken as missing there: {', '.join(missing[:5])}"
+        findings.append(Finding(kind="missing_column", columns=missing, count=len(missing), text=text, action="kept"))
+    read = {**schema["read"], "decimal": table.options["decimal"]}
+    codes = encode_target(table.frame[target], {**schema, "read": read})
+    labelled = codes >= 0 if schema["classes"] else codes == codes
+    if not labelled.any():
+        raise InputError(f"No row of the test data {source.name!r} has a target that occurs in the training data.")
+    if lost := int((~labelled).sum()):
+        text = f"{lost} rows of the test data have no target, or one that the training data do not have"
+        findings.append(Finding(kind="missing_target", columns=(target,), count=lost, text=text, action="dropped"))
+    frame = table.frame[labelled]
+    return Rows(typed(frame, {**schema, "read": read}), codes[labelled], frame.index.to_numpy().astype("int64"))
+
+
+def _learned_classes(schema: dict[str, Any], train: Rows, test: Rows, findings: list[Finding]) -> tuple[Rows, Rows]:
+    """Leave out classes that no training row has (a split by time can do that), and number the others anew."""
+    import numpy as np
+
+    classes = schema["classes"]
+    if not classes:
+        return train, test
+    learned = np.unique(train.target)
+    if len(learned) == len(classes):
+        return train, test
+    if len(learned) < 2:
+        raise InputError(f"The training rows have one class of {schema['target']!r} only: there is nothing to learn.")
+    gone = [name for code, name in enumerate(classes) if code not in learned]
+    kept = np.isin(test.target, learned)
+    text = f"classes that only the test has ({', '.join(gone[:5])}) cannot be learned; {int((~kept).sum())} test rows were left out"
+    findings.append(Finding(kind="unseen_class", columns=(schema["target"],), count=len(gone), text=text, action="dropped"))
+    schema["classes"] = [classes[code] for code in learned]
+    if schema["positive"] in gone:
+        raise InputError(f"No training row has the positive class {schema['positive']!r}.")
+    test = test.take(np.flatnonzero(kept))
+    return replace(train, target=np.searchsorted(learned, train.target)), replace(test, target=np.searchsorted(learned, test.target))
+
+
+def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Rows, folds: Array, findings: list[Finding], *,
+             own_test: bool) -> Materials:  # fmt: skip
+    """Check for leaks and drift, leave columns out, and measure the others on training rows."""
+    classes, target = len(schema["classes"]), schema["target"]
+    kinds = {name: kind.kind for name, kind in selection.kept.items()}
+    dropped = dict(selection.dropped)
+    still = [name for name in kinds if _varies(train.frame[name], kinds[name])]
+    if len(still) < len(kinds):
+        gone = tuple(name for name in kinds if name not in still)
+        text = f"columns that have the same value in all training rows: {', '.join(gone[:5])}"
+        findings.append(Finding(kind="constant", columns=gone, count=len(gone), text=text, action="dropped"))
+        dropped |= dict.fromkeys(gone, "constant")
+    if not still:
+        raise InputError(f"Besides the target {target!r} no column differs between the training rows.")
+    relation = profiling.relations(train.frame[still], train.target, classes=classes)
+    found, leaks = leakage.leak_findings(train.frame[still], train.target, target, relation, classes=classes)
+    findings += found
+    names = [name for name in still if name not in leaks]
+    train, test = replace(train, frame=train.frame[names]), replace(test, frame=test.frame[names])
+    if own_test:
+        findings += _compared(train, test)
+    schema["columns"] = [measured_column(selection.kept[name], train.frame[name]) for name in names]
+    schema["dropped"] = [{"name": name, "reason": reason} for name, reason in {**dropped, **leaks}.items()]
+    schema["sample"] = _sample(schema, train.frame)
+    facts = profiling.column_facts(train.frame, kinds, relation, "mutual_information" if classes else "correlation")
+    return Materials(schema, train, test, folds, facts)
+
+
+def _varies(values: pd.Series[Any], kind: str) -> bool:
+    if kind == "text":
+        return bool((values != values.iloc[0]).any())
+    first = values.iloc[0]
+    return bool((values.notna()).any() if first is None or first != first else (values != first).any())
+
+
+def _compared(train: Rows, test: Rows) -> list[Finding]:
+    """What the user's own test rows have of the training rows that they should not have, or the other way round."""
+    found = leakage.drift_findings(train.frame, test.frame)
+    if again := leakage.repeated_rows(row_hashes(train.frame), row_hashes(test.frame)):
+        text = f"{again} of {len(test.target)} test rows have the same features as a training row"
+        found.append(Finding(kind="test_duplicates", count=again, text=text, action="kept"))
+    return found
+
+
+def _sample(schema: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """The first row with the fewest missing values, as JSON."""
+    lost = frame.iloc[:200].isna().sum(axis=1).to_numpy()
+    row = int(lost.argmin())
+    values: dict[str, Any] = {}
+    for column in schema["columns"]:
+        value = frame[column["name"]].iloc[row]
+        if value is None or value != value:
+            values[column["name"]] = None
+        elif column["kind"] == "number":
+            values[column["name"]] = int(value) if column["integer"] and abs(value) < 2**53 else float(value)
+        elif column["kind"] == "date":
+            values[column["name"]] = value.strftime(column["format"]) if column["format"] else value.isoformat()
+        else:
+            values[column["name"]] = str(value)[:2000]
+    return values
+
+
+def _write(materials: Materials, folder: Path, private: Path) -> None:
+    import numpy as np
+
+    folder.mkdir(parents=True, exist_ok=True)
+    private.mkdir(parents=True, exist_ok=True)
+    for name, rows in (("train", materials.train), ("test", materials.test)):
+        rows.frame.to_parquet(folder / f"{name}.parquet", index=False)
+    np.save(private / "test_target.npy", materials.test.target)
+    arrays = {"target": materials.train.target, "folds": materials.folds, "rows": materials.train.positions,
+              "test_rows": materials.test.positions}  # fmt: skip
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+    (folder / "columns.json").write_text(json.dumps(materials.facts, allow_nan=False), encoding="utf-8")
+    (folder / "schema.json").write_text(json.dumps(materials.schema, allow_nan=False), encoding="utf-8")
+
+
+def _fingerprint(materials: Materials) -> str:
+    """Hash of what a trial depends on: the typed rows, targets, folds and test rows, and the kinds of columns."""
+    digest = hashlib.sha256()
+    for values in (row_hashes(materials.train.frame), materials.train.target, materials.folds, row_hashes(materials.test.frame)):
+        digest.update(values.tobytes())
+    schema = {key: materials.schema[key] for key in ("kind", "target", "classes", "positive", "ordered")}
+    columns = [[column["name"], column["kind"]] for column in materials.schema["columns"]]
+    digest.update(json.dumps([schema, columns], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _profile(task: TaskSpec, materials: Materials, findings: list[Finding], words: str, repeated: int) -> DataProfile:
+    schema, target = materials.schema, materials.train.target
+    classes = len(schema["classes"])
+    rows = len(target)
+    return DataProfile(
+        family=task.family,
+        fingerprint=_fingerprint(materials),
+        data="",
+        rows_train=rows,
+        rows_test=len(materials.test.target),
+        columns=len(materials.facts),
+        kinds=dict(Counter(column["kind"] for column in schema["columns"])),
+        classes=tuple(schema["classes"]),
+        positive=schema["positive"],
+        target=profiling.target_facts(target, classes=classes),
+        meta=profiling.meta_features(materials.facts, target, rows=rows, classes=classes, repeated=repeated),
+        findings=tuple(findings),
+        split=words,
+        folds=int(materials.folds.max()) + 1,
+    )

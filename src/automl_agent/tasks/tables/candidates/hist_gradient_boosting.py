@@ -1,0 +1,129 @@
+"""scikit-learn's histogram gradient boosting: close to LightGBM, another implementation, no further dependency."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from table_boosting import REFIT_ROWS, patience, plan_rounds
+from table_model import TableModel
+
+TITLE = "Histogram gradient boosting (scikit-learn)"
+TAGS = ("hist gradient boosting", "histgradientboosting", "gradient boosting", "boosting", "tree", "trees", "ensemble")
+PORTFOLIO = [
+    {"learning_rate": 0.1, "max_leaf_nodes": 31, "max_features": 0.9},
+    {"learning_rate": 0.06, "max_leaf_nodes": 12, "max_features": 0.6, "min_samples_leaf": 10, "l2_regularization": 1.0},
+]
+SPACE = {
+    "learning_rate": {"type": "float", "low": 0.02, "high": 0.2, "log": True},
+    "max_leaf_nodes": {"type": "int", "low": 3, "high": 128, "log": True},
+    "max_features": {"type": "float", "low": 0.3, "high": 1.0},
+    "min_samples_leaf": {"type": "int", "low": 2, "high": 60, "log": True},
+    "l2_regularization": {"type": "float", "low": 0.0001, "high": 10.0, "log": True},
+}
+REQUIRES = ("sklearn", "skops")
+SHARED = (
+    "table_boosting.py",
+    "table_model.py",
+    "prepare.py",
+    "number_columns.py",
+    "category_columns.py",
+    "text_columns.py",
+    "plain_state.py",
+    "table_targets.py",
+)
+
+Array = npt.NDArray[Any]
+
+HELD_OUT = 0.15
+FEW_KNOWN = 30
+BELOW = -1e30
+TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+"""Besides what skops trusts by itself. Never taken from the file: its author could name anything."""
+
+
+class Model(TableModel):
+    """Categories become target means, where LightGBM takes them as they are: the two err differently."""
+
+    DEFAULTS: ClassVar[dict[str, Any]] = PORTFOLIO[0]
+    ALWAYS = ("target_encoding",)
+
+    def learn(self, matrix: Array, target: Array, weights: Array | None) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        kind = HistGradientBoostingClassifier if self.classifies else HistGradientBoostingRegressor
+        own = {name: value for name, value in self.params.items() if name not in ("learning_rate", "max_iter")}
+        own |= {"random_state": self.seed} | ({} if self.classifies else {"loss": self._loss(target)})
+
+        self.sparse = np.flatnonzero((~np.isnan(matrix)).sum(axis=0) < FEW_KNOWN)
+        matrix = self._filled(matrix)
+
+        def fitted(rounds: int, rate: float, **more: Any) -> Any:
+            model = kind(max_iter=rounds, learning_rate=rate, **{"early_stopping": False, **own, **more})
+            with limited(self.threads):
+                return model.fit(matrix, target, sample_weight=weights)
+
+        refit = len(matrix) <= REFIT_ROWS
+        rate = float(self.params["learning_rate"])
+        rate, most = plan_rounds(self, rate, lambda rounds: fitted(rounds, rate), 1 + refit)
+        most = min(most, int(self.params.get("max_iter", most)))
+        self.effective = {"learning_rate": rate, "max_iter": most}
+        if not self._can_hold_out(target):
+            self.model = fitted(min(most, 100), rate)
+            return
+        stop = {"early_stopping": True, "validation_fraction": HELD_OUT, "n_iter_no_change": patience(rate)}
+        self.model = fitted(most, rate, **stop)
+        if refit:
+            best = int(np.argmax(self.model.validation_score_))
+            self.model = fitted(min(most, max(1, round(1.1 * best))), rate)
+
+    def _filled(self, matrix: Array) -> Array:
+        """The matrix without missing values where few are known: scikit-learn cannot bin what its holdout leaves empty."""
+        if not len(self.sparse):
+            return matrix
+        matrix = matrix.copy()
+        matrix[:, self.sparse] = np.nan_to_num(matrix[:, self.sparse], nan=BELOW)
+        return matrix
+
+    def _can_hold_out(self, target: Array) -> bool:
+        """Whether scikit-learn can stratify its holdout."""
+        if not self.classifies:
+            return len(target) >= 20
+        return bool(np.bincount(target).min() >= 2 and len(target) * HELD_OUT >= max(3, len(self.present)))
+
+    def _loss(self, target: Array) -> str:
+        if self.metric in ("mae", "median_ae", "smape", "mape"):
+            return "absolute_error"
+        raw = self.metric == "poisson_deviance" and not self.values.log
+        return "poisson" if raw and target.min() >= 0 else "squared_error"
+
+    def answer(self, matrix: Array) -> Array:
+        matrix = self._filled(matrix)
+        with limited(1 if len(matrix) < 1_000 else self.threads):
+            return np.asarray(self.model.predict_proba(matrix) if self.classifies else self.model.predict(matrix))
+
+    def store(self, folder: Path) -> None:
+        import skops.io
+
+        skops.io.dump({"model": self.model, "sparse": self.sparse}, folder / "model.skops")
+
+    def restore(self, folder: Path) -> None:
+        import skops.io
+
+        stored = skops.io.load(folder / "model.skops", trusted=TRUSTED)
+        self.model, self.sparse = stored["model"], stored["sparse"]
+
+
+def limited(threads: int) -> Any:
+    """A context in which OpenMP uses so many threads: scikit-learn has no argument for it here."""
+    return _controller().limit(limits=threads, user_api="openmp")
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

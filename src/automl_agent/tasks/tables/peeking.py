@@ -1,0 +1,50 @@
+"""A short look at a table: names, kinds and a few values, so that words and columns are understood together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl_agent.records import Request
+from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.tables.kinds import find_kind
+from automl_agent.tasks.tables.reading import read_table
+from automl_agent.tasks.tables.sources import find_sources
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 2000
+WHOLE = 8 * 2**20
+"""Files up to so many bytes are read whole and looked at evenly: the first rows of a sorted table mislead."""
+EXAMPLES = 20
+WIDTH = 80
+
+
+def peek(request: Request) -> Peek | None:
+    """Look at the first table of a request, at no more than 2,000 rows of it; `None` when it brings no table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    sources = find_sources(request)
+    if sources is None:
+        return None
+    whole = sources.table.path.stat().st_size <= WHOLE
+    table = read_table(sources.table, limit=None if whole else ROWS)
+    step = -(-len(table.frame) // ROWS)
+    frame = table.frame.iloc[::step]
+    columns = tuple(_column(frame[name], table.options["decimal"]) for name in frame.columns)
+    names = tuple(source.name for source in (sources.table, sources.test) if source)
+    return Peek(sources=names, modality="table", rows=len(frame), columns=columns)
+
+
+def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:
+    from automl_agent.tasks.tables.shared.table_io import label
+
+    kind = find_kind(series, decimal)
+    examples = kind.values
+    if not examples and not kind.nested:
+        texts = series.map(label, na_action="ignore").dropna()
+        examples = tuple(str(value) for value in texts.value_counts().head(EXAMPLES).index)
+    shown = tuple(text[:WIDTH] for text in examples[:EXAMPLES])
+    return PeekColumn(kind.name, kind.kind, kind.distinct, shown, round(kind.missing / max(kind.rows, 1), 4))

@@ -1,0 +1,319 @@
+"""Reads a table of which nothing is known: finds its delimiter, encoding, header and decimal sign, then reads it with them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from automl_agent.errors import InputError
+from automl_agent.records import Finding
+from automl_agent.tasks.tables.sources import ACCEPTED, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = 256 * 1024
+"""Bytes looked at to find the options."""
+SAMPLE = 200
+"""Records looked at."""
+DELIMITERS = (",", ";", "\t", "|")
+MAGIC = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Excel (.xls) or Word file: save it as .xlsx",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy file",
+    b"\x7fELF": "a program",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\x1f\x8b": "an archive in an archive",
+    b"Rar!": "a RAR archive",
+    b"OggS": "a sound file",
+}
+_MARKUP = re.compile(rb"\s*(<!doctype|<html|<\?xml|%YAML|@relation)", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+_DECIMAL_POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?\.\d+([eE][+-]?\d+)?")
+_AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as read, and how."""
+
+    frame: pd.DataFrame
+    """Raw values; the index is the position in the file. Rows that do not fit are gone."""
+    options: dict[str, Any]
+    """What reads the file again in the same way (`schema["read"]`)."""
+    findings: tuple[Finding, ...] = ()
+    repeated: frozenset[str] = field(default_factory=frozenset)
+    """Column names that stand in the file more than once."""
+
+
+def read_table(source: Source, *, limit: int | None = None) -> Table:
+    """Read a table.
+
+    Args:
+        limit: rows to read at most.
+
+    Raises:
+        InputError: it cannot be read, is no table, or has no rows; one line names the file.
+    """
+    from automl_agent.tasks.tables.shared import table_io
+
+    try:
+        with table_io.open_content(source.path, source.member) as stream:
+            head = stream.read(HEAD)
+        form = table_io.content_format(head, table_io.inner_name(source.path, source.member))
+        _refuse_other_files(source, head)
+        if form != "csv":
+            return _finish(source, form, {"header": True}, table_io.load(source.path, {"member": source.member}, limit))
+        return _read_text(source, head, limit)
+    except (ValueError, OSError, EOFError, NotImplementedError, csv.Error) as error:
+        raise InputError(f"File {source.name!r} cannot be read: {_line(error)}.", hint=ACCEPTED) from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in ("zlib", "zipfile", "lzma", "gzip"):
+            raise InputError(f"File {source.name!r} is damaged: {_line(error)}.") from error
+        raise
+
+
+def _line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200].rstrip(".")
+
+
+def _refuse_other_files(source: Source, head: bytes) -> None:
+    if not head:
+        raise InputError(f"File {source.name!r} is empty.")
+    for magic, what in MAGIC.items():
+        if head.startswith(magic):
+            raise InputError(f"File {source.name!r} is not a table, but {what}.", hint=ACCEPTED)
+    if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
+        raise InputError(f"File {source.name!r} is a web page or markup, not a table.", hint=ACCEPTED)
+
+
+# ---------------------------------------------------------------- text files
+
+
+def _read_text(source: Source, head: bytes, limit: int | None) -> Table:
+    from automl_agent.tasks.tables.shared import table_io
+
+    encodings = _encodings(source, head)
+    for encoding in encodings:
+        options: dict[str, Any] = {"encoding": encoding, "member": source.member}
+        try:
+            options |= _layout(head, encoding, source.path.suffix)
+            for quoting in ("strict", "lenient"):
+                options["quoting"] = quoting
+                try:
+                    return _finish(source, "csv", options, table_io.load(source.path, options, limit))
+                except ValueError as error:
+                    if isinstance(error, UnicodeError):
+                        raise
+                    if "unexpected end of data" in str(error) and limit is None:
+                        return _read_unclosed(source, options)
+            raise InputError(f"File {source.name!r} has broken quotes.", hint="Put quotes around whole cells only.")
+        except UnicodeError:
+            if encoding == encodings[-1]:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _read_unclosed(source: Source, options: dict[str, Any]) -> Table:
+    """A quote is opened and never closed: if the table is regular without quoting, they were ordinary characters."""
+    from automl_agent.tasks.tables.shared import table_io
+
+    options = {**options, "quoting": "none"}
+    frame, odd = table_io.load(source.path, options)
+    if odd["short"] or odd["long"] or frame.shape[1] < 2:
+        line = _open_quote(source, options)
+        raise InputError(f"File {source.name!r} has a quote that is opened in line {line} and never closed.")
+    text = f"a quote in line {_open_quote(source, options)} is never closed; quotes were taken as ordinary characters"
+    return _finish(source, "csv", options, (frame, odd), Finding(kind="quotes", text=text, action="kept"))
+
+
+def _open_quote(source: Source, options: dict[str, Any]) -> int:
+    """Number of the last line (counted from 1) that opens a quote."""
+    from automl_agent.tasks.tables.shared import table_io
+
+    inside, opened = False, 0
+    with table_io.open_content(source.path, source.member) as stream, io.TextIOWrapper(stream, options["encoding"]) as text:
+        for number, line in enumerate(text, 1):
+            if line.count('"') % 2:
+                inside = not inside
+                opened = number if inside else opened
+    return opened
+
+
+def _encodings(source: Source, head: bytes) -> list[str]:
+    """Encodings to try, the likeliest first."""
+    for bom, name in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"),
+                      (codecs.BOM_UTF16_BE, "utf-16")):  # fmt: skip
+        if head.startswith(bom):
+            return [name]
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if even + odd > len(head) * 0.2:
+        if min(even, odd) < max(even, odd) * 0.1:
+            return ["utf-16-le" if odd > even else "utf-16-be"]
+        raise InputError(f"File {source.name!r} is not text.", hint=ACCEPTED)
+    control = len(re.findall(rb"[\x01-\x08\x0e-\x1f\x7f]", head))
+    if control > max(2, len(head) * 0.01):
+        raise InputError(f"File {source.name!r} is not text (it is full of control characters).", hint=ACCEPTED)
+    guess = ["cp932"] if _is_shift_jis(head) else []
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+        return ["utf-8", *guess, "cp1252", "latin-1"]
+    except UnicodeDecodeError:
+        return [*guess, "cp1252", "latin-1"]
+
+
+def _is_shift_jis(head: bytes) -> bool:
+    """Japanese in Shift-JIS: two-byte characters whose second byte is mostly high too, or kana."""
+    try:
+        text = codecs.getincrementaldecoder("cp932")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    wide = [char for char in text if ord(char) >= 0x3000 and ord(char) < 0xFF00]
+    kana = sum(0x3040 <= ord(char) <= 0x30FF for char in wide)
+    high = sum(char.encode("cp932", "ignore")[-1:] >= b"\x80" for char in wide)
+    return len(wide) > 1 and (kana > len(wide) * 0.1 or high > len(wide) * 0.4)
+
+
+def _layout(head: bytes, encoding: str, suffix: str) -> dict[str, Any]:
+    """Delimiter, header and decimal sign of a text file, from its first records."""
+    text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)().decode(head).replace("\0", "")
+    lines = text.splitlines(keepends=True)
+    if len(head) == HEAD and len(lines) > 1:
+        lines = lines[:-1]  # the last one is cut
+    candidates = ("\t", *DELIMITERS) if suffix.lower() in (".tsv", ".tab") else DELIMITERS
+    scored = [(_regularity(records), records, delimiter) for delimiter in candidates if (records := _sample(lines, delimiter))]
+    if not scored:
+        return {"delimiter": ",", "header": True, "decimal": ".", "thousands": ",", "row_names": False}
+    _, records, delimiter = max(scored, key=lambda item: item[0])
+    width = Counter(len(row) for row in records[1:]).most_common(1)[0][0] if len(records) > 1 else len(records[0])
+    row_names = width == len(records[0]) + 1 and all(len(row) == width for row in records[1:]) and len(records) > 3
+    decimal = _decimal(records, delimiter)
+    header = row_names or _has_header(records, decimal)
+    thousands = "." if decimal == "," else ","
+    return {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands, "row_names": row_names}
+
+
+def _sample(lines: list[str], delimiter: str) -> list[list[str]]:
+    if lines and lines[0].lower().startswith("sep="):
+        lines = lines[1:]
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
+            if row:
+                rows.append(row)
+            if len(rows) > SAMPLE:
+                break
+    except csv.Error:  # a cell beyond the limit: what was read so far tells enough
+        pass
+    return rows
+
+
+def _regularity(records: list[list[str]]) -> tuple[float, int]:
+    """How much a delimiter looks right: rows of one width, the header's width; then the number of columns."""
+    widths = Counter(len(row) for row in records)
+    width, count = widths.most_common(1)[0]
+    if width < 2 and len(records[0]) < 2:
+        return 0.0, 1
+    fits = 1.0 if len(records[0]) in (width, width - 1) and len(records[0]) > 1 else 0.2
+    return round(fits * count / len(records), 1), width
+
+
+def _decimal(records: list[list[str]], delimiter: str) -> str:
+    comma = point = unsure = 0
+    for row in records[1:]:
+        for cell in row:
+            cell = cell.strip()
+            if _AMBIGUOUS.fullmatch(cell):
+                unsure += "," in cell and delimiter == ";"
+            elif _DECIMAL_COMMA.fullmatch(cell):
+                comma += 1
+            elif _DECIMAL_POINT.fullmatch(cell):
+                point += 1
+    return "," if comma + unsure > point else "."
+
+
+def _has_header(records: list[list[str]], decimal: str) -> bool:
+    """Whether the first record holds names: words over numbers say yes, numbers over numbers no."""
+    from automl_agent.tasks.tables.shared.table_io import MISSING, number
+
+    first, rest = records[0], records[1:]
+    votes = 0
+    for position, cell in enumerate(first):
+        below = [row[position].strip() for row in rest if position < len(row)]
+        below = [value for value in below if value not in MISSING]
+        numeric = below and sum(number(value, decimal) is not None for value in below) > len(below) * 0.8
+        if cell.strip() in MISSING:
+            votes -= bool(cell.strip())
+        elif numeric:
+            votes += 1 if number(cell, decimal) is None else -1
+        elif number(cell, decimal) is not None or (len(below) > 5 and cell.strip() in below):
+            votes -= 1
+    years = [cell for cell in first if re.fullmatch(r"(19|20)\d\d", cell.strip())]
+    return votes >= 0 or len(years) > 1 and len(set(years)) == len(years) and len(years) >= -votes
+
+
+# ---------------------------------------------------------------- after reading
+
+
+def _finish(source: Source, form: str, options: dict[str, Any], loaded: tuple[pd.DataFrame, dict[str, list[int]]],
+            *findings: Finding) -> Table:  # fmt: skip
+    frame, odd = loaded
+    if not frame.shape[1]:
+        raise InputError(f"File {source.name!r} holds no columns.")
+    if not len(frame):
+        raise InputError(f"File {source.name!r} has a header but no rows.")
+    found = [*findings, *_reading_findings(frame, form, options, odd)]
+    wrong = sorted({*odd.get("long", ()), *odd.get("bad", ())})
+    if len(wrong) > len(frame) * 0.5:
+        raise InputError(f"File {source.name!r}: {len(wrong)} of {len(frame)} rows do not fit the {frame.shape[1]} columns.")
+    names = tuple(str(frame.columns[position]) for position in odd.get("repeated", ()))
+    if names:
+        text = f"{len(names)} column names stand in the file before; these were renamed ({', '.join(names[:5])})"
+        found.append(Finding(kind="duplicate_columns", columns=names, count=len(names), text=text, action="renamed"))
+    read = {
+        "format": form,
+        "delimiter": options.get("delimiter"),
+        "encoding": options.get("encoding"),
+        "header": options.get("header", True),
+        "decimal": options.get("decimal", "."),
+        "thousands": options.get("thousands"),
+        "sheet": None,
+        "member": source.member,
+        "quoting": options.get("quoting"),
+        "row_names": options.get("row_names", False),
+    }
+    return Table(frame.drop(index=wrong), read, tuple(found), frozenset(name.rpartition(".")[0] for name in names))
+
+
+def _reading_findings(frame: pd.DataFrame, form: str, options: dict[str, Any], odd: dict[str, list[int]]) -> list[Finding]:
+    found = []
+    encoding = options.get("encoding") or "utf-8"
+    if encoding in ("cp1252", "latin-1", "cp932", "utf-16-le", "utf-16-be"):
+        text = f"the file does not say its encoding; it was read as {encoding}"
+        found.append(Finding(kind="encoding", text=text, action="kept"))
+    if form == "csv" and not options.get("header", True):
+        text = f"the file has no header; its columns were named column_1 to column_{frame.shape[1]}"
+        found.append(Finding(kind="no_header", text=text, action="renamed"))
+    texts = {
+        "short": ("have fewer cells than the header; the rest was taken as missing", "kept"),
+        "long": ("have more cells than the header and were left out", "dropped"),
+        "bad": ("are not valid JSON objects and were left out", "dropped"),
+    }
+    for kind, (text, action) in texts.items():
+        if rows := odd.get(kind):
+            found.append(Finding(kind="ragged", count=len(rows), text=f"{len(rows)} rows {text}", action=action))
+    return found

@@ -1,0 +1,158 @@
+"""Boosting within a time limit, and LightGBM, which two candidates share.
+
+Time is kept by measuring 20 rounds and extrapolating: when the rounds that a learning rate usually needs do not fit, the
+rate is raised beforehand. Training is never cut by the clock: a low rate that is cut short is far worse than a high one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from table_model import TableModel
+from table_targets import hold_out
+
+Array = npt.NDArray[Any]
+
+TIMED = 20
+"""Rounds that are measured."""
+USUAL = 30.0
+"""Rounds until early stopping, times the learning rate."""
+FASTEST = 0.3
+"""Highest learning rate."""
+FEWEST = 60
+"""Rounds below which boosting is not begun."""
+MOST = 4_000
+REFIT_ROWS = 10_000
+"""Rows up to which the rows held out are worth another fit on all rows."""
+REPEAT_ROWS = 2_000
+"""Rows up to which one holdout is too small to stop by: three are used."""
+
+
+def plan_rounds(model: TableModel, rate: float, time_rounds: Callable[[int], object], fits: float) -> tuple[float, int]:
+    """The learning rate and the largest number of rounds that fit into the model's time limit.
+
+    Args:
+        rate: the learning rate wanted.
+        time_rounds: trains so many rounds, to be timed; not called without a time limit.
+        fits: full trainings that will follow.
+
+    Raises:
+        TimeoutError: when not even the fewest rounds fit.
+    """
+    most = min(MOST, round(2 * USUAL / rate))
+    if model.seconds_left is None:
+        return rate, most
+    started = time.monotonic()
+    time_rounds(TIMED)
+    each = (time.monotonic() - started) / TIMED
+    model.require(each * FEWEST * fits, f"Boosting ({FEWEST} rounds)")
+    affordable = int((model.seconds_left or 0.0) / (each * fits))
+    needed = round(USUAL / rate)
+    if affordable < needed:
+        rate = max(rate, min(FASTEST, USUAL / affordable))
+        most = round(2 * USUAL / rate)
+    return rate, min(most, affordable)
+
+
+def patience(rate: float) -> int:
+    """Rounds without improvement after which training stops."""
+    return max(20, round(2 / rate))
+
+
+def number_of_holdouts(rows: int) -> int:
+    return 3 if rows <= REPEAT_ROWS else 1
+
+
+class LightGBMModel(TableModel):
+    """LightGBM with native categories and missing values, stopped early on rows held out of the training rows."""
+
+    def learn(self, matrix: Array, target: Array, weights: Array | None) -> None:
+        import lightgbm
+
+        rows = len(matrix)
+        refit = rows <= REFIT_ROWS
+        holdouts = [hold_out(target, self.seed + number) for number in range(number_of_holdouts(rows))]
+        settings = self._settings(target)
+
+        def dataset(places: Array, reference: Any = None) -> Any:
+            return lightgbm.Dataset(
+                matrix[places],
+                target[places],
+                reference=reference,
+                weight=None if weights is None else weights[places],
+                categorical_feature=self.encoder.native,
+                feature_name=[f"f{place}" for place in range(matrix.shape[1])],
+                params=settings,
+            )
+
+        first = dataset(holdouts[0][0])
+        rate, most = plan_rounds(
+            self,
+            float(self.params["learning_rate"]),
+            lambda rounds: lightgbm.train(settings, first, rounds),
+            len(holdouts) + refit,
+        )
+        most = min(most, int(self.params.get("n_estimators", most)))
+        settings["learning_rate"] = rate
+        self.effective = {"learning_rate": rate, "n_estimators": most}
+        best: list[int] = []
+        for number, (inside, outside) in enumerate(holdouts):
+            train = first if number == 0 else dataset(inside)
+            stop = lightgbm.early_stopping(patience(rate), verbose=False)
+            valid = dataset(outside, train)
+            self.booster = lightgbm.train(settings, train, most, valid_sets=[valid], callbacks=[stop])
+            best.append(max(1, self.booster.best_iteration or most))
+        if refit:
+            rounds = min(most, max(1, round(1.1 * float(np.median(best)))))
+            self.booster = lightgbm.train(settings, dataset(np.arange(rows)), rounds)
+
+    def _settings(self, target: Array) -> dict[str, Any]:
+        """LightGBM's own parameters."""
+        rows = len(target)
+        own = {name: value for name, value in self.params.items() if name != "n_estimators"}
+        settings = {
+            "objective": self._objective(target),
+            "verbosity": -1,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": self.threads,
+            "seed": self.seed,
+            "bagging_freq": 1,
+            "min_data_per_group": int(np.clip(rows // 50, 5, 100)),
+            "feature_pre_filter": False,
+            **own,
+        }
+        settings["min_data_in_leaf"] = min(int(own.get("min_data_in_leaf", 20)), max(1, rows // 20))
+        if settings["objective"] == "multiclass":
+            settings["num_class"] = len(self.present)
+        return settings
+
+    def _objective(self, target: Array) -> str:
+        """The loss that serves the metric."""
+        if self.classifies:
+            return "binary" if len(self.present) == 2 else "multiclass"
+        if self.metric in ("mae", "median_ae", "smape"):
+            return "l1"
+        if self.metric == "mape":
+            return "l1" if self.values.log else "mape"
+        if self.metric == "poisson_deviance" and not self.values.log and target.min() >= 0:
+            return "poisson"
+        return "l2"
+
+    def answer(self, matrix: Array) -> Array:
+        threads = 1 if len(matrix) < 1_000 else self.threads
+        scores = np.asarray(self.booster.predict(matrix, num_threads=threads))
+        return np.stack([1 - scores, scores], axis=1) if self.classifies and scores.ndim == 1 else scores
+
+    def store(self, folder: Path) -> None:
+        self.booster.save_model(folder / "lightgbm.txt", num_iteration=self.booster.best_iteration)
+
+    def restore(self, folder: Path) -> None:
+        import lightgbm
+
+        self.booster = lightgbm.Booster(model_file=folder / "lightgbm.txt")

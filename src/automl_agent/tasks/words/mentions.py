@@ -1,0 +1,190 @@
+"""Where a sentence names columns, and what it says of each: predict it, use it, leave it out, group or sort by it.
+
+A mention gets the role of the last marker before it in its sentence: in "predict price from carat, ignoring table" the
+markers are `predict`, `from` and `ignoring`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from automl_agent.tasks.family import Peek
+from automl_agent.tasks.words import text as tx
+
+Role = Literal["goal", "feature", "ignore", "group", "time", "none"]
+
+_MARKERS: dict[Role, str] = {
+    "ignore": r"ignor\w*|without(?: (?:using|the use of))?|exclud\w*|except(?: for)?|leav\w* out"
+    r"|drop(?:ping)?(?![ -](?:in|of|out|off|rate))|omit\w*"
+    r"|(?:do not|don't|dont|never|must not|not) (?:use|using|look at|include|consider)|disregard\w*|other than|skip\w*"
+    r"|ohne|ignorier\w*|sauf|sans|sin|excepto",
+    "group": r"group(?:ed|ing|s)?(?: (?:is|are))? (?:by|per|on)|group(?:ing)? (?:column|variable|key)s?(?: is)?"
+    r"|split by"
+    r"|(?:rows|records|samples|visits|measurements|observations) (?:of|with|from) (?:the same|one)|gruppiert nach"
+    r"|groupe\w* par|agrupad\w* por",
+    "time": r"(?:order|sort|arrang)(?:ed|ing|s)?(?: in time)? by|(?:time|date) (?:column|index)(?: is)?"
+    r"|time[- ]?stamps?"
+    r"(?: (?:column|is|are|in))+|chronological\w*(?: order)?(?: (?:by|of))?|in time order(?: (?:by|of))?"
+    r"|split (?:by time|in time|on time)(?: (?:on|using|by))?|sortiert nach|trie\w* par|ordenad\w* por",
+    "feature": r"from|using|uses?|based (?:up)?on|given|knowing|by means of|features?|inputs?|predictors?"
+    r"|depend(?:s|ing)? on|as a function of|with|via|mit|aus|anhand|mittels|basierend auf|a partir de|avec|con|usando"
+    r"|segun|selon|utilisant",
+    "goal": r"predict\w*|forecast\w*|estimat\w*|classif\w*|guess\w*|detect\w*|identif\w*|recogni[sz]\w*|regress"
+    r"|determin\w*|infer|tell|decide\w*|diagnose|categori[sz]\w*|model(?:l?ing)?(?= (?:the|for|of|that|to))|score|flag"
+    r"|how (?:much|many|likely|long|old|far|high|tall|heavy|big|large|expensive|strong|fast|warm|hot)|whether|if|who"
+    r"|whom|which|what|find out|will|learn|interested in|want to know|probability|chances?|risk|odds|likelihood"
+    r"|target|dependent variable|label(?= (?:is|column|variable|:|=))|propensity"
+    r"|vorher\w*|vorauss\w*|prognos\w*|schatz\w*|klassifizier\w*|bestimm\w*|erkenn\w*|ob|wie ?viel\w*|wer|welche\w*"
+    r"|ziel\w*|predi\w*|prevo\w*|estim\w*|class(?:er|e[rz]?|ification)(?= )|combien|quel\w*|qui|cible"
+    r"|pronostic\w*|clasific\w*|cuant\w*|quien\w*|cual\w*|objetivo|adivin\w*|preve\w*|quant[oiae]\b",
+}
+_MARKER = re.compile(
+    r"(?<![\w'])(?:" + "|".join(f"(?P<{role}>{words})" for role, words in _MARKERS.items()) + r")(?![\w'])"
+)
+_FILLERS = re.compile(
+    r"(?:[\s:=\"'`“”«»*(,]|\b(?:the|a|an|each|every|all|my|our|its|their|his|her|this|column|variable|target"
+    r"|values?|field"
+    r"|feature|attribute|of|for|in|is|are|will|would|be|whether|if|which|who|what|probability|chances?|likelihood"
+    r"|risk|name"
+    r"|named|called|to|me|us|that|expected|level|degree|it|they|he|she|there|someone|somebody|has|have|had|been"
+    r"|does|do"
+    r"|der|die|das|den|dem|des|spalte|ist|le|la|les|de|du|des|l|d|colonne|est|el|los|las|columna|es|del|un|une|una|uno"
+    r"|eine?[rnms]?|how|much|many|likely)\b)*"
+)  # what may stand between a marker and what it is about
+_PASSIVE = re.compile(
+    r"[\"'`”»)]*(?: (?:column|variable|values?|field))?,? (?:(?:should|must|shall|can|could|will|has|have|needs?"
+    r"|ought|is"
+    r"|are)(?: to)? be (?:predicted|estimated|classified|forecast(?:ed)?|modell?ed|determined)"
+    r"|to (?:be )?predict(?:ed)?\b|(?:is|as|being) (?:the |my |our |a )?(?:target|label|outcome|response"
+    r"|dependent|what|prediction target|column to predict))"
+)
+_QUOTES = "\"'`“”«»„‘’[]"
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A column that the words name."""
+
+    column: str
+    start: int
+    end: int
+    how: Literal["exact", "form"] = "exact"
+    """As written (case and signs apart), or in another form (plural, tense, spelling)."""
+    role: Role = "none"
+    marker: str = ""
+    """The marker that gives the role."""
+    direct: bool = False
+    """Whether nothing but fillers stands between the marker and the name."""
+    quoted: bool = False
+
+    @property
+    def phrase_length(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Marker:
+    role: Role
+    start: int
+    end: int
+    text: str
+
+
+@lru_cache(maxsize=256)
+def markers(words: str) -> tuple[Marker, ...]:
+    """All markers of a text, in order."""
+    flat = tx.low(tx.without_files(words))
+    return tuple(
+        Marker(match.lastgroup, match.start(), match.end(), match.group())  # type: ignore[arg-type]
+        for match in _MARKER.finditer(flat)
+    )
+
+
+def role_at(words: str, start: int, end: int) -> tuple[Role, str, bool]:
+    """Role, marker and directness of what stands at a place."""
+    flat = tx.low(tx.without_files(words))
+    begin, stop = tx.sentence(flat, start)
+    passive = _PASSIVE.match(flat, end, stop)
+    if passive:
+        return "goal", passive.group().strip(" ,\"'`”»)"), True
+    before = [marker for marker in markers(words) if begin <= marker.start and marker.end <= start]
+    if not before:
+        return "none", "", False
+    marker = before[-1]
+    gap = flat[marker.end : start]
+    direct = _FILLERS.fullmatch(gap) is not None
+    if marker.role in ("group", "time") and not direct:
+        return "none", "", False
+    return marker.role, marker.text, direct
+
+
+def mentions(words: str, peek: Peek) -> tuple[Mention, ...]:
+    """All columns named in the words, in order of place. Of overlapping names the longest counts."""
+    found = [mention for column in peek.columns for mention in _places(words, column.name)]
+    found.sort(key=lambda mention: (-mention.phrase_length, mention.how != "exact", mention.start))
+    kept: list[Mention] = []
+    for mention in found:
+        if not any(mention.start < other.end and other.start < mention.end for other in kept):
+            kept.append(mention)
+    kept.sort(key=lambda mention: mention.start)
+    return tuple(_heads(words, [_with_role(words, mention) for mention in kept]))
+
+
+def _places(words: str, name: str) -> list[Mention]:
+    """Where a column's name stands in the words, as written or in another form."""
+    flat = tx.without_files(tx.plain(words))
+    spoken, wanted = tx.parts(flat), tx.names(name)
+    if not wanted:
+        return _literal(flat, name)
+    found = []
+    for i in range(len(spoken) - len(wanted) + 1):
+        window = spoken[i : i + len(wanted)]
+        if not (window[0].first and window[-1].last):
+            continue
+        if all(part.text == word for part, word in zip(window, wanted, strict=True)):
+            how: Literal["exact", "form"] = "exact"
+        elif all(tx.same(part.text, word) for part, word in zip(window, wanted, strict=True)):
+            how = "form"
+        else:
+            continue
+        if len(name) == 1 and flat[window[0].start] != name and name in "aAI":
+            continue  # an article or a pronoun, not a column
+        if tx.sentence(flat, window[0].start)[1] >= window[-1].end:
+            found.append(Mention(name, window[0].start, window[-1].end, how))
+    return found
+
+
+def _literal(flat: str, name: str) -> list[Mention]:
+    """Names of signs only, such as `$`."""
+    sought = tx.plain(name).strip()
+    return [Mention(name, m.start(), m.end()) for m in re.finditer(re.escape(sought), flat)] if sought else []
+
+
+def _with_role(words: str, mention: Mention) -> Mention:
+    role, marker, direct = role_at(words, mention.start, mention.end)
+    around = words[max(0, mention.start - 1) : mention.start] + words[mention.end : mention.end + 1]
+    quoted = len(around) == 2 and all(char in _QUOTES for char in around)
+    return replace(mention, role=role, marker=marker, direct=direct, quoted=quoted)
+
+
+def _heads(words: str, found: list[Mention]) -> list[Mention]:
+    """In "house price" the last name is meant; in "price and cost" both are."""
+    heads = []
+    for i, mention in enumerate(found):
+        after = found[i + 1] if i + 1 < len(found) else None
+        if (
+            after
+            and mention.direct
+            and not mention.quoted
+            and re.fullmatch(r"'?s?[\s'-]+", words[mention.end : after.start])
+        ):
+            found[i + 1] = replace(after, direct=True)
+            mention = replace(mention, direct=False)
+        elif after and mention.direct and re.fullmatch(r"[\s\"'`,]*(?:and|or|und|oder|et|ou|y|o|&)[\s\"'`]*(?:the )?",
+                                                       words[mention.end : after.start]):  # fmt: skip
+            found[i + 1] = replace(after, role=mention.role, marker=mention.marker, direct=True)
+        heads.append(mention)
+    return heads

@@ -1,0 +1,289 @@
+"""Which column the words ask for: named, described, meant by one of its values, or called what targets are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from automl_agent.errors import InputError
+from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.cues import asks_for
+from automl_agent.tasks.words.lexicon import AFFIRMATIVE, CONVENTIONAL, GENERIC, NEGATIVE, akin
+from automl_agent.tasks.words.mentions import Mention, markers, mentions, role_at
+
+ENOUGH = 0.38
+"""Strength from which on a match is taken without asking."""
+
+_TIE = 0.005
+_FUNCTION_WORDS = (
+    "the and for are was were will would can could should must may might from with that this these those they "
+    "them their our your his her its who whom which what when where how why whether than then there here not but "
+    "all any each every some more most less least about into over under between because please want need make "
+    "build train get give show using used use based given best good better new next last first data does did has "
+    "have had been being much many very just only also like likely going model models predict prediction "
+    "predictions machine learning"
+)
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
+_PREDICATE = ("whether", "if", "who", "which", "will", "whom", "ob", "wer", "qui", "quien")
+"""After these the verb at the end is meant, after others the noun that comes first."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A column that may be the target."""
+
+    column: str
+    strength: float
+    """0 to 1."""
+    reason: str
+    """One sentence."""
+
+
+def find_target(words: str, peek: Peek, *, without: Collection[str] = (),
+                masked: Iterable[tuple[int, int]] = ()) -> tuple[Match, ...]:  # fmt: skip
+    """Columns that the words may ask for, the likeliest first.
+
+    Args:
+        words: the request.
+        peek: what the data look like.
+        without: columns that cannot be meant.
+        masked: places in the words that speak of something else (metrics), `(start, end)`.
+    """
+    found = [*_named(words, peek, tuple(masked)), *_described(words, peek, tuple(masked)), *_by_value(words, peek),
+             *_by_convention(peek), *_by_shape(words, peek)]  # fmt: skip
+    best: dict[str, Match] = {}
+    for match in found:
+        if match.column in without or match.strength <= 0:
+            continue
+        if match.column not in best or match.strength > best[match.column].strength:
+            best[match.column] = match
+    return tuple(sorted(best.values(), key=lambda match: -match.strength))
+
+
+def decided(matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """The best match alone; several when they are equally good; none when all are too weak."""
+    if not matches or matches[0].strength < ENOUGH:
+        return ()
+    return tuple(match for match in matches if matches[0].strength - match.strength < _TIE)
+
+
+def plausible(peek: Peek, without: Collection[str] = ()) -> tuple[str, ...]:
+    """Columns that could be predicted at all."""
+    return tuple(
+        column.name
+        for column in peek.columns
+        if column.kind in ("number", "category", "boolean") and column.distinct > 1 and column.name not in without
+    )
+
+
+def require_column(name: str, peek: Peek, what: str) -> str:
+    """The column of this name; another case is forgiven where only one column fits.
+
+    Raises:
+        InputError: when there is none; names the nearest.
+    """
+    known = tuple(column.name for column in peek.columns)
+    if name in known:
+        return name
+    alike = [column for column in known if tx.low(column).strip() == tx.low(name).strip()]
+    if len(alike) == 1:
+        return alike[0]
+    near = tx.nearest(name, known) or list(known[:5])
+    hint = f"Nearest columns: {', '.join(near)}." if tx.nearest(name, known) else f"Columns: {', '.join(near)}, ..."
+    raise InputError(f"There is no column {name!r} in {', '.join(peek.sources)} ({what}).", hint=hint)
+
+
+# ---------------------------------------------------------------- how well a column fits
+
+
+def numeric(column: PeekColumn, rows: int) -> bool:
+    """Whether a column holds numbers that are too many to be classes."""
+    return column.kind == "number" and column.distinct > max(2, min(10, rows // 5))
+
+
+def _fit(words: str, column: PeekColumn, rows: int) -> float:
+    """How well a column fits as a target that was not pointed at."""
+    factor = {"id": 0.5, "constant": 0.3, "empty": 0.0, "text": 0.5, "date": 0.3}.get(column.kind, 1.0)
+    shape = asks_for(words)
+    if shape == "number" and column.kind in ("category", "boolean"):
+        factor *= 0.5
+    if shape == "class" and numeric(column, rows):
+        factor *= 0.6
+    return factor
+
+
+def _hidden(start: int, end: int, masked: tuple[tuple[int, int], ...]) -> bool:
+    return any(start < stop and begin < end for begin, stop in masked)
+
+
+# ---------------------------------------------------------------- named
+
+
+def _named(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> list[Match]:
+    found = []
+    for place, mention in enumerate(mentions(words, peek)):
+        column = peek.column(mention.column)
+        if column is None:
+            continue
+        strength = _naming(mention)
+        if not (mention.direct or mention.quoted):
+            strength *= _fit(words, column, peek.rows)
+            strength += (0.01 if mention.marker.startswith(_PREDICATE) else -0.01) * min(place, 5)
+            if _hidden(mention.start, mention.end, masked):
+                strength *= 0.3
+        phrase = words[mention.start : mention.end]
+        said = f"'{mention.marker} ... {phrase}'" if mention.marker else f"'{phrase}'"
+        found.append(Match(mention.column, strength, f"The words name this column: {said}."))
+    return found
+
+
+def _naming(mention: Mention) -> float:
+    strength = 0.88 if mention.how == "exact" else 0.86
+    strength += 0.1 * mention.direct + 0.02 * mention.quoted
+    vague = len(mention.column) == 1 or all(part in GENERIC for part in tx.names(mention.column))
+    if vague and not mention.quoted:
+        strength *= 0.94 if mention.direct else 0.5
+    return strength * {"goal": 1.0, "none": 0.92, "feature": 0.3}.get(mention.role, 0.0)
+
+
+# ---------------------------------------------------------------- described
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """A word of the request that may describe a column."""
+
+    text: str
+    direct: bool
+    measure: bool = False
+    """Part of a question such as "how old": only its meaning counts."""
+
+
+def _described(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> list[Match]:
+    spoken = _spoken(words, masked)
+    return [match for column in peek.columns if (match := _description(words, spoken, column, peek.rows))]
+
+
+def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
+    """The telling words of the request that speak of the goal."""
+    flat = tx.without_files(tx.plain(words))
+    inside = [(marker.start, marker.end, marker.text) for marker in markers(words)]
+    found = []
+    for part in tx.parts(flat):
+        if len(part.text) < 3 or part.text in _FUNCTION or _hidden(part.start, part.end, masked):
+            continue
+        marker = next((text for start, end, text in inside if start <= part.start < end), None)
+        if marker is not None:
+            if marker.startswith("how "):
+                found.append(_Spoken(part.text, direct=False, measure=True))
+            continue
+        role, _, direct = role_at(words, part.start, part.end)
+        if role in ("goal", "none"):
+            found.append(_Spoken(part.text, direct))
+    return found
+
+
+def _description(words: str, spoken: list[_Spoken], column: PeekColumn, rows: int) -> Match | None:
+    """How well the telling words describe a column's name."""
+    wanted = tx.names(column.name)
+    telling = [part for part in wanted if part not in GENERIC] or list(wanted)
+    if column.kind == "empty" or not telling or all(len(part) < 3 for part in telling):
+        return None
+    found = [(part, *max(((_alike(word, part), word) for word in spoken), key=lambda pair: pair[0], default=(0.0, None)))
+             for part in telling]  # fmt: skip
+    hits = [(part, level, word) for part, level, word in found if level > 0 and word is not None]
+    if not hits:
+        return None
+    if len(hits) == len(found):
+        strength = min(level for _, level, _ in hits) * (1.0 if len(telling) == len(wanted) else 0.95)
+    else:
+        strength = (0.2 + 0.35 * len(hits) / len(found)) * max(level for _, level, _ in hits)
+    part, level, word = max(hits, key=lambda hit: hit[1])
+    strength = (strength + 0.06 * word.direct) * _fit(words, column, rows)
+    relation = "means much the same as" if level < 0.7 else "is close to"
+    return Match(column.name, strength, f"'{word.text}' in the words {relation} '{part}' in the column's name.")
+
+
+def _alike(spoken: _Spoken, part: str) -> float:
+    """How much a word of the request is like a part of a name, 0 to 1."""
+    word = spoken.text
+    if not spoken.measure:
+        if tx.same(word, part):
+            return 0.8 if word not in GENERIC else 0.4
+        if tx.kin(word, part):
+            return 0.78
+        if len(part) >= 3 and len(word) > len(part) + 1 and word.startswith(part) and part not in GENERIC:
+            return 0.72
+        if tx.misspelt(word, part):
+            return 0.74
+    return 0.62 if akin(word, part) else 0.0
+
+
+# ---------------------------------------------------------------- meant by a value
+
+
+def named_values(words: str, column: PeekColumn) -> tuple[str, ...]:
+    """Values of a column that the words name where they speak of the goal."""
+    flat = tx.without_files(tx.plain(words))
+    spoken = [part for part in tx.parts(flat) if role_at(words, part.start, part.end)[0] in ("goal", "none")]
+    return tuple(value for value in column.examples if _value_said(value, [part.text for part in spoken]))
+
+
+def _value_said(value: str, spoken: list[str]) -> bool:
+    wanted = tx.names(value)
+    if not wanted or tx.low(value) in (*AFFIRMATIVE, *NEGATIVE, "other", "unknown", "na", "nan") or len(value) < 3:
+        return False
+    if all(part in GENERIC or part in _FUNCTION or part.isdigit() for part in wanted):
+        return False
+    return any(
+        all(tx.same(word, part) or tx.kin(word, part) for word, part in zip(spoken[i:], wanted, strict=False))
+        for i in range(len(spoken) - len(wanted) + 1)
+    )
+
+
+def _by_value(words: str, peek: Peek) -> list[Match]:
+    found = []
+    for column in peek.columns:
+        if column.kind not in ("category", "boolean") or not 2 <= column.distinct <= 20:
+            continue
+        said = named_values(words, column)
+        if said:
+            strength = (0.7 + 0.12 * (len(said) > 1)) * _fit(words, column, peek.rows)
+            values = " and ".join(f"'{value}'" for value in said[:2])
+            verb = "is a value" if len(said) == 1 else "are values"
+            found.append(Match(column.name, strength, f"{values} in the words {verb} of this column."))
+    return found
+
+
+# ---------------------------------------------------------------- last resorts
+
+
+def _by_convention(peek: Peek) -> list[Match]:
+    names = {tx.low(column.name).strip(): column for column in peek.columns}
+    found = []
+    for name, column in names.items():
+        if column.kind in ("id", "constant", "empty", "text", "date") or (name == "y" and "z" in names):
+            continue
+        if " ".join(tx.names(name)) in CONVENTIONAL:
+            found.append(Match(column.name, 0.42, "A column of this name is usually the one to predict."))
+    return found
+
+
+def _by_shape(words: str, peek: Peek) -> list[Match]:
+    """The last column, when it is the only one of the kind that the words ask for."""
+    shape, last = asks_for(words), peek.columns[-1:]
+    if shape is None or not last:
+        return []
+    columns = [column for column in peek.columns if column.name in plausible(peek)]
+    fitting = [column for column in columns if numeric(column, peek.rows) == (shape == "number")]
+    if fitting != list(last):
+        return []
+    kind = "of few different values" if shape == "class" else "of many different numbers"
+    reason = f"The last column is the only one {kind}, which is what '{_phrase(words)}' asks for."
+    return [Match(last[0].name, 0.4, reason)]
+
+
+def _phrase(words: str) -> str:
+    return re.sub(r"\s+", " ", words).strip(" .?!")[:60]

@@ -1,0 +1,171 @@
+"""Words as they are compared: without accents and case, cut into parts, reduced to stems.
+
+Everything here keeps positions: what is found in the plain form of a text stands at the same place in the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u3040-\u9fff]|[^\W\d_]+")
+_FILE = re.compile(r"\S+\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|gz|zip|txt|feather)\b|\w+://\S+", re.IGNORECASE)
+
+_SPELLING = tuple((re.compile(british), american) for british, american in (
+    ("our", "or"), ("[ao]e", "e"), ("ll", "l"), ("ogue", "og"), ("amm(?=es?$)", "am"), ("tre(?=s?$)", "ter"),
+    ("([iy])s(?=(e|ed|es|er|ers|ing|ation|ations)$)", r"\1z"),
+))  # fmt: skip
+"""British to American. Both sides of a comparison go through it, so a needless change does no harm."""
+
+_IRREGULAR = {"left": "leave", "leaving": "leave", "leaves": "leave", "bought": "buy", "paid": "pay", "sold": "sell",
+              "died": "die", "dying": "die", "children": "child", "people": "person", "men": "man", "women": "woman",
+              "quitting": "quit", "spent": "spend", "taken": "take", "took": "take"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a text: `Total` and `Charges` of `TotalCharges`."""
+
+    text: str
+    """Lower case."""
+    start: int
+    end: int
+    first: bool
+    """Whether a word begins here; `Charges` does not begin one."""
+    last: bool
+    """Whether a word ends here."""
+
+
+@lru_cache(maxsize=4096)
+def plain(text: str) -> str:
+    """The text without accents, as long as its NFC form: `é` to `e`, `²` to `2`, every white space to a blank."""
+    return "".join(_plain(char) for char in unicodedata.normalize("NFC", text))
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return " " if char.isspace() else char
+    if char in "‘’`´":
+        return "'"
+    base = "".join(part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part))
+    if not base.strip():
+        return " "
+    return base if len(base) == 1 else char
+
+
+@lru_cache(maxsize=4096)
+def low(text: str) -> str:
+    """The plain text in lower case, of equal length."""
+    return "".join(lower if len(lower := char.lower()) == 1 else char for char in plain(text))
+
+
+def without_files(text: str) -> str:
+    """The text with file names and links blanked out: `churn.csv` names a file, not a column."""
+    return _FILE.sub(lambda match: " " * len(match.group()), text)
+
+
+@lru_cache(maxsize=4096)
+def parts(text: str) -> tuple[Part, ...]:
+    """The text cut at blanks, signs, underscores, capitals and digits."""
+    flat = plain(text)
+    return tuple(
+        Part(
+            low(match.group()),
+            match.start(),
+            match.end(),
+            first=not _joined(flat, match.start()),
+            last=not _joined(flat, match.end()),
+        )
+        for match in _PART.finditer(flat)
+    )
+
+
+def _joined(text: str, place: int) -> bool:
+    """Whether the characters on both sides of a place belong to one word."""
+    if place == 0 or place == len(text):
+        return False
+    return all(_spelt(char) for char in text[place - 1 : place + 1])
+
+
+def _spelt(char: str) -> bool:
+    """Whether a character belongs to words that are set apart by blanks (Chinese and Japanese are not)."""
+    return (char.isalnum() or char == "_") and not "\u3040" <= char <= "\u9fff"
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The parts of a name as plain lower-case words."""
+    return tuple(part.text for part in parts(text))
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """A word without the endings of number, tense and spelling: `prices` and `pricing` both become `pric`."""
+    word = _IRREGULAR.get(word, word)
+    if len(word) <= 3 or not word.isalpha():
+        return word
+    for british, american in _SPELLING:
+        word = british.sub(american, word)
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "xes", "ches", "shes", "oes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            if word[-1] == word[-2] and word[-1] not in "sz":
+                word = word[:-1]
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+@lru_cache(maxsize=65536)
+def same(one: str, other: str) -> bool:
+    """Whether two words are forms of one word."""
+    return one == other or stem(one) == stem(other)
+
+
+@lru_cache(maxsize=65536)
+def kin(one: str, other: str) -> bool:
+    """Whether two words are derived from one: `malignancy` and `malignant`, `survival` and `survived`."""
+    short, long = sorted((stem(one), stem(other)), key=len)
+    if len(short) < 5 or not (short.isalpha() and long.isalpha()):
+        return False
+    shared = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return shared == len(short) or (shared >= 5 and shared >= 0.7 * len(long))
+
+
+@lru_cache(maxsize=65536)
+def misspelt(one: str, other: str) -> bool:
+    """Whether two words of six or more letters differ by a slip of the pen."""
+    if min(len(one), len(other)) < 6 or one[0] != other[0] or abs(len(one) - len(other)) > 2:
+        return False
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, one, other).ratio() >= 0.84
+
+
+def nearest(name: str, choices: list[str] | tuple[str, ...], count: int = 3) -> list[str]:
+    """The choices that look most like a name, best first; spelling, case and signs forgiven."""
+    from difflib import get_close_matches
+
+    keys: dict[str, list[str]] = {}
+    for choice in choices:
+        keys.setdefault(" ".join(names(choice)), []).append(choice)
+    found = get_close_matches(" ".join(names(name)), list(keys), n=count, cutoff=0.5)
+    return [choice for key in found for choice in keys[key]][:count]
+
+
+def sentence(text: str, place: int) -> tuple[int, int]:
+    """Start and end of the sentence around a place. A point between digits ends none."""
+    start, end = 0, len(text)
+    for match in re.finditer(r"[.!?;\n](?=\s|$)", text):
+        if match.end() <= place:
+            start = match.end()
+        elif match.start() >= place:
+            end = match.start()
+            break
+    return start, end

@@ -1,0 +1,167 @@
+"""Ensemble selection: what it chooses, within which limits, and that its estimate is honest."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from automl_agent.search.ensemble import combine, cross_fit, select
+
+Array = npt.NDArray[np.float64]
+
+
+def rmse(truth: Array, prediction: Array) -> float:
+    return float(np.sqrt(np.mean((truth - prediction) ** 2)))
+
+
+def log_loss(truth: Array, prediction: Array) -> float:
+    return float(-np.mean(np.log(np.clip(prediction[np.arange(len(truth)), truth.astype(int)], 1e-9, None))))
+
+
+@pytest.fixture
+def noisy() -> tuple[dict[str, Array], Array]:
+    """Three members with independent errors, and one that is far off."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=2_000)
+    members = {name: truth + rng.normal(size=2_000) for name in "abc"}
+    return {**members, "bad": truth + rng.normal(scale=20, size=2_000)}, truth
+
+
+def test_independent_members_are_averaged_and_the_bad_one_is_left_out(noisy: tuple[dict[str, Array], Array]) -> None:
+    predictions, truth = noisy
+    weights = select(predictions, truth, rmse)
+    assert set(weights) == {"a", "b", "c"}
+    assert sum(weights.values()) == pytest.approx(1)
+    assert all(0.2 < weight < 0.5 for weight in weights.values())
+    assert list(weights.values()) == sorted(weights.values(), reverse=True)
+    assert rmse(truth, combine(predictions, weights)) < 0.65 * rmse(truth, predictions["a"])
+
+
+def test_a_perfect_member_stands_alone() -> None:
+    truth = np.arange(50.0)
+    assert select({"off": truth + 1, "right": truth}, truth, rmse) == {"right": 1.0}
+
+
+def test_member_and_cost_limits_hold(noisy: tuple[dict[str, Array], Array]) -> None:
+    predictions, truth = noisy
+    assert len(select(predictions, truth, rmse, max_members=2)) == 2
+    costs = {"a": 3.0, "b": 3.0, "c": 1.0, "bad": 0.5}
+    assert set(select(predictions, truth, rmse, costs=costs, max_cost=4.0)) in ({"a", "c"}, {"b", "c"})
+    assert select(predictions, truth, rmse, costs=costs, max_cost=0.1) == {"bad": 1.0}
+
+
+def test_limits_hold_for_averaged_weights_too() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=100)
+    predictions = {f"m{i}": truth + rng.normal(size=100) for i in range(12)}
+    costs = dict.fromkeys(predictions, 1.0)
+    assert len(select(predictions, truth, rmse, max_members=3)) == 3
+    assert len(select(predictions, truth, rmse, costs=costs, max_cost=2.5)) == 2
+
+
+def test_few_rows_give_smoother_weights_and_the_same_ones_for_a_seed() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 2, 200)
+    predictions = {}
+    for name in "abcdef":
+        p = np.clip(0.5 + 0.15 * (2 * truth - 1) + rng.normal(scale=0.2, size=200), 0.02, 0.98)
+        predictions[name] = np.column_stack([1 - p, p])
+    once, again = (select(predictions, truth, log_loss, seed=1) for _ in range(2))
+    assert once == again
+    assert len(once) >= len(select(predictions, truth, log_loss, bootstraps=0))
+    assert log_loss(truth, combine(predictions, once)) <= min(log_loss(truth, p) for p in predictions.values())
+
+
+def test_a_rare_class_is_in_every_bootstrap_sample() -> None:
+    truth = np.array([0] * 98 + [1] * 2)
+    rng = np.random.default_rng(3)
+    predictions = {name: rng.dirichlet([1, 1], 100) for name in "ab"}
+
+    def strict(truth: Array, prediction: Array) -> float:
+        assert set(truth) == {0, 1}
+        return log_loss(truth, prediction)
+
+    assert sum(select(predictions, truth, strict).values()) == pytest.approx(1)
+
+
+def test_rows_without_prediction_are_left_out(noisy: tuple[dict[str, Array], Array]) -> None:
+    predictions, truth = noisy
+    holes = {name: array.copy() for name, array in predictions.items()}
+    holes["a"][:500] = np.nan
+    kept = {name: array[500:] for name, array in predictions.items()}
+    assert select(holes, truth, rmse) == select(kept, truth[500:], rmse)
+    assert np.isnan(combine(holes, {"a": 0.5, "b": 0.5})[:500]).all()
+
+
+def test_a_loss_that_is_not_a_number_never_wins() -> None:
+    truth = np.arange(10.0)
+    predictions = {"odd": np.append(truth[:-1], 0.0), "fine": truth}
+
+    def loss(truth: Array, prediction: Array) -> float:
+        return rmse(truth, prediction) if prediction[-1] == truth[-1] else float("nan")
+
+    assert select(predictions, truth, loss, bootstraps=0) == {"fine": 1.0}
+    assert select({"odd": truth}, truth, loss) == {"odd": 1.0}
+
+
+def test_nothing_to_choose_from_is_nothing() -> None:
+    assert select({}, np.arange(3.0), rmse) == {}
+    assert select({"a": np.full(3, np.nan)}, np.arange(3.0), rmse) == {}
+
+
+def test_cross_fitting_never_shows_the_scored_fold() -> None:
+    truth = np.arange(12.0)
+    folds = np.array([-1, 0, 1, 2] * 3)
+    predictions = {"a": truth.copy()}
+    predictions["a"][1] = np.nan
+    seen = []
+
+    def fit(_: dict[str, Array], outside: Array) -> object:
+        fitted_on = set(outside)
+
+        def combined(inside: dict[str, Array]) -> Array:
+            seen.append(fitted_on & set(inside["a"]))
+            return inside["a"]
+
+        return combined
+
+    result = cross_fit(predictions, truth, folds, fit, rmse)  # type: ignore[arg-type]
+    assert seen == [set(), set(), set()]
+    assert result.rows.tolist() == [2, 3, 5, 6, 7, 9, 10, 11]
+    assert np.flatnonzero(np.isnan(result.prediction)).tolist() == [0, 1, 4, 8]
+    assert result.score == 0
+
+
+@pytest.mark.parametrize("folds", [np.arange(400) % 4, np.zeros(400, dtype=int)])
+def test_cross_fitted_estimates_are_not_flattered(folds: Array) -> None:
+    """Members of pure noise: what selection gains on its own rows is nothing on others."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=400)
+    predictions = {f"m{i}": rng.normal(scale=0.3, size=400) for i in range(30)}
+
+    def fit(members: dict[str, Array], outside: Array) -> object:
+        weights = select(members, outside, rmse, bootstraps=0)
+        return lambda inside: combine(inside, weights)
+
+    honest = cross_fit(predictions, truth, folds, fit, rmse).score  # type: ignore[arg-type]
+    flattered = rmse(truth, combine(predictions, select(predictions, truth, rmse, bootstraps=0)))
+    assert flattered < 0.995 * rmse(truth, np.zeros(400))
+    assert honest > flattered
+
+
+def test_a_threshold_can_be_cross_fitted() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 2, 300)
+    predictions = {"a": np.clip(0.2 + 0.1 * truth + rng.normal(scale=0.03, size=300), 0, 1)}
+
+    def accuracy(truth: Array, labels: Array) -> float:
+        return float(np.mean(truth == (labels > 0.5)))
+
+    def fit(members: dict[str, Array], outside: Array) -> object:
+        cuts = np.linspace(0, 1, 101)
+        cut = max(cuts, key=lambda cut: np.mean(outside == (members["a"] >= cut)))
+        return lambda inside: inside["a"] >= cut
+
+    assert accuracy(truth, predictions["a"]) < 0.7
+    assert cross_fit(predictions, truth, np.arange(300) % 3, fit, accuracy).score > 0.9  # type: ignore[arg-type]

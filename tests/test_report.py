@@ -1,0 +1,237 @@
+"""The report: complete, self-contained, and nothing of a user's text in it becomes markup."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import report_fixture as fixture
+from automl_agent.delivery.report import ReportContent, write_report
+from automl_agent.delivery.report.plots import canvas, data, quality
+from automl_agent.delivery.report.render import render
+from automl_agent.delivery.report.view import view
+from automl_agent.delivery.report.words import apart, compact, duration, kept, number, percent, short
+from automl_agent.records import Verdict
+
+_VOID = {"meta", "br", "use", "path", "rect", "image"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, ids, text by section; complains about open tags."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, str] = {}
+        self._section, self._open = "", []  # type: ignore[var-annotated]
+        self.feed(source)
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._section = dict(attrs).get("id") or "" if tag == "section" else self._section
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text[self._section] = self.text.get(self._section, "") + data
+
+    def ids(self) -> list[str]:
+        return [attributes["id"] or "" for _, attributes in self.tags if "id" in attributes]
+
+
+@pytest.fixture(scope="module")
+def source(binary: ReportContent) -> str:
+    return render(binary)
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
+    return fixture.classification(tmp_path_factory.mktemp("binary"))
+
+
+def test_the_page_has_every_section_and_its_facts(binary: ReportContent, source: str) -> None:
+    page = Page(source)
+    assert [one for one in page.text if one] == [
+        "understood", "constraints", "data", "plans", "ensemble", "test", "importance", "watch", "use", "time",
+    ]  # fmt: skip
+    assert "All 3 requirements met" in page.text[""]
+    assert number(binary.grade.score) in page.text[""]
+    assert number(binary.grade.baseline) in page.text[""]
+    assert "--target COLUMN" in page.text["understood"]
+    assert "patient_no" in page.text["data"]
+    assert "On small tables, regularised linear models" in page.text["plans"]
+    assert "failed: timeout" in page.text["plans"]
+    assert "quantile_scale 0." in page.text["plans"]
+    assert "automl-agent predict 'automl-runs/demo run/bundle' new.csv" in page.text["use"]
+
+
+def test_plots_are_inline_readable_and_titled(source: str) -> None:
+    page = Page(source)
+    plots = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(plots) >= 12 + 10
+    assert all(plot["role"] == "img" and plot["aria-label"] for plot in plots)
+    assert any("Confusion matrix: of 72 true benign, 71 right" in (plot["aria-label"] or "") for plot in plots)
+    assert "malignant" in page.text["test"]  # text is text, not outlines
+    assert len(page.ids()) == len(set(page.ids()))
+
+
+def test_the_page_needs_nothing_else_and_is_small(source: str) -> None:
+    page = Page(source)
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "img", "iframe", "object", "embed", "image"}
+        assert "src" not in attributes
+        href = attributes.get("href") or "#"
+        assert href.startswith("#") or tag == "a"
+    assert not re.search(r"url\((?!#)|@import|@font-face", source)
+    assert "default-src 'none'" in source
+    assert len(source.encode()) < 1_500_000
+
+
+def test_references_inside_plots_resolve(source: str) -> None:
+    ids = set(Page(source).ids())
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', source)) <= ids
+
+
+def test_hostile_texts_stay_text(tmp_path: Path) -> None:
+    content = fixture.hostile(fixture.missed(fixture.classification(tmp_path, required=0.999)))
+    source = render(content)
+    page = Page(source)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert not any((attributes.get("href") or "").startswith("javascript") for _, attributes in page.tags)
+    assert fixture.HOSTILE in page.text["data"]
+    assert "病院" in page.text["data"]
+    assert "\x00" not in source
+    assert "cd '/tmp/a b/" in page.text["use"]
+
+
+def test_lone_surrogates_do_not_stop_the_report(binary: ReportContent, tmp_path: Path) -> None:
+    content = replace(binary, warnings=("broken \udce9 name",))
+    write_report(tmp_path / "deep" / "report.html", content)
+    assert "broken ? name" in (tmp_path / "deep" / "report.html").read_text(encoding="utf-8")
+
+
+def test_writing_replaces_the_old_file_or_leaves_it(binary: ReportContent, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    with pytest.raises(TypeError):
+        write_report(path, replace(binary, importance=({"column": "x", "mean": None, "std": 0},)))
+    assert path.read_text() == "old"
+    write_report(path, binary)
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_regression_shows_residuals(tmp_path: Path) -> None:
+    page = Page(render(fixture.regression(tmp_path)))
+    labels = " ".join(attributes.get("aria-label") or "" for tag, attributes in page.tags if tag == "svg")
+    assert "Residuals: median" in labels
+    assert "Predicted against actual values of 89 test rows" in labels
+    assert "ROC" not in labels
+    assert "lower is better" in page.text[""]
+    assert "Targets inside the 90 % prediction interval" in page.text["test"]
+
+
+def test_multiclass_has_a_matrix_and_no_curves(tmp_path: Path) -> None:
+    page = Page(render(fixture.classification(tmp_path, multiclass=True)))
+    labels = " ".join(attributes.get("aria-label") or "" for tag, attributes in page.tags if tag == "svg")
+    assert "true grignolino" in labels
+    assert "ROC" not in labels
+    assert "barbera" in page.text["test"]
+
+
+def test_a_missed_requirement_is_explained(tmp_path: Path) -> None:
+    content = fixture.missed(fixture.classification(tmp_path, required=0.999))
+    page = Page(render(content))
+    assert "1 of 3 requirements missed" in page.text[""]
+    assert "The nearest limit that this model keeps is at least 0.9736" in page.text["missed"]
+    assert "training rows" in page.text["missed"]  # the learning curve
+    assert "ran 3 new trials" in page.text["revisions"]
+    assert "interactions of the strongest columns" in page.text["revisions"]
+
+
+def test_a_bare_run_gives_a_page_too(binary: ReportContent, tmp_path: Path) -> None:
+    none = Verdict(subject="solution", passed=True)
+    content = replace(
+        binary, data=tmp_path, grade_folder=tmp_path, plans=(), notes=(), results=(), trials=(), plan_verdicts={},
+        verdict=none, final_verdict=none, evidence=(), importance=(), learning_curve=(), progress=(), seconds={},
+        cost={}, warnings=(), versions={}, bundle=binary.bundle.model_copy(update={"server": None, "retrain": None}),
+        task=binary.task.model_copy(update={"inferences": (), "constraints": (), "target": None}),
+    )  # fmt: skip
+    page = Page(render(content))
+    assert "importance" not in page.text
+    assert "revisions" not in page.text
+    assert "No requirement was set" in page.text[""]
+    assert "Nothing stood out" in page.text["watch"]
+
+
+def test_the_threshold_decides_the_confusion_matrix(binary: ReportContent) -> None:
+    lax = replace(binary, solution=binary.solution.model_copy(update={"threshold": 0.0}))
+    assert lax.predicted is not None
+    assert set(lax.predicted.tolist()) == {1}
+    strict = replace(binary, solution=binary.solution.model_copy(update={"threshold": 0.35}))
+    assert "“malignant” from a probability of 0.35 on" in view(strict)["ensemble"]["facts"][1]
+
+
+def test_many_classes_and_columns_are_folded() -> None:
+    classes = [f"class {index}" for index in range(40)]
+    truth = np.arange(400) % 40
+    assert "true others" in quality.confusion(truth, truth, classes)
+    assert "29 others" in data.target(truth, classes, "kind")
+
+
+def test_plots_do_not_read_or_change_the_hosts_matplotlib_settings(binary: ReportContent) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.usetex": True, "axes.grid": True, "figure.autolayout": True}):
+        before = dict(mpl.rcParams)
+        drawn = quality.importance(binary.importance, binary.metric)
+        assert dict(mpl.rcParams) == before
+    assert "worst texture" in drawn
+    assert "var(--accent)" in drawn
+    assert not re.search(r"fill: #(?!fff)", drawn)
+
+
+def test_labels_are_never_mathematics() -> None:
+    axes = canvas.chart(50)
+    canvas.label(axes, 0, 0, "$x_{1$ & <b>")
+    drawn = canvas.svg(axes, "math", 'a "quoted" <name>')
+    assert "$x_{1$ &amp; &lt;b&gt;" in drawn
+    assert 'aria-label="a &quot;quoted&quot; &lt;name&gt;"' in drawn
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.97368, "0.9737"), (1.0, "1"), (0.99996, "0.99996"), (1234.56, "1,235"), (31, "31"), (None, "–"),
+        (-0.5, "−0.5"), (float("nan"), "–"), (0.00001234, "1.234e−05"), (1e15, "1.000e+15"), ("text", "text"),
+        (12345678.0, "12,345,678"),
+    ],
+)  # fmt: skip
+def test_numbers_have_four_significant_digits(value: object, text: str) -> None:
+    assert number(value) == text
+
+
+def test_numbers_for_people() -> None:
+    assert apart(0.92996, 0.93) == ("0.92996", "0.93")
+    assert kept(0.97368, ">=") == "0.9736"
+    assert kept(2.3101, "<=") == "2.311"
+    assert kept(0.93, ">=") == "0.93"
+    assert kept(0.93, "<=") == "0.93"
+    assert [duration(value) for value in (0.02, 58.24, 200, 8000)] == ["20 ms", "58.2 s", "3 min 20 s", "2 h 13 min"]
+    assert [compact(value) for value in (3_400_000, 12_000, 0.25)] == ["3.4M", "12k", "0.25"]
+    assert percent(0.0004) == "< 0.1 %"
+    assert short("a\nb\x00\u202e  c", 24) == "a b c"
