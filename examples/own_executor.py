@@ -14,6 +14,9 @@ class CountingPool:
     def __init__(self, pool: Pool, counts: dict[str, int]) -> None:
         self.pool, self.counts, self.size = pool, counts, pool.size
 
+    def prepare(self) -> None:
+        self.pool.prepare()
+
     def submit(self, job: Job) -> Any:
         name = job.call.rpartition(":")[2]
         self.counts[name] = self.counts.get(name, 0) + 1

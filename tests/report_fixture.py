@@ -329,7 +329,8 @@ _NOTES = (
 
 _PLANS = (
     Plan(id="p1", title="Boosted trees on raw columns",
-         hypothesis="Thresholds on single columns carry most of the signal.", steps=(), models=("lightgbm", "hist_gradient_boosting"), notes=("extra-trees",)),
+         hypothesis="Thresholds on single columns carry most of the signal.",
+         steps=(), models=("lightgbm", "hist_gradient_boosting"), notes=("extra-trees",)),
     Plan(id="p2", title="Scaled columns into linear models", hypothesis="The classes are nearly separable by a plane.",
          steps=("quantile_scale", "clip_outliers"), models=("linear",), emphasis="speed", notes=("small-tables",),
          differs="No trees; monotone transforms of the columns instead."),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_bundle import ROWS, make_bundle, make_content
 
 from automl_agent.delivery import jobs
 from automl_agent.delivery import publish as publishing
 from automl_agent.delivery.bundle import finalise, publish, write_bundle
 from automl_agent.errors import InputError
 from automl_agent.records import ConstraintCheck, Grade, ServerCheck, Solution, Verdict
+from tiny_bundle import ROWS, make_bundle, make_content
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,10 @@ def copy(home: Path, tmp_path: Path) -> Path:
 
 def test_layout_and_pinned_requirements(home: Path) -> None:
     bundle = home / "bundle"
-    for name in ("train.py predict.py serve.py ensemble.py table_io.py tiny_prepare.py candidates/tiny.py schema.json "
-                 "metrics.json Dockerfile MODEL_CARD.md sample_request.json golden.json oof/m0.npy").split():  # fmt: skip
+    for name in (
+        *("train.py", "predict.py", "serve.py", "ensemble.py", "table_io.py", "tiny_prepare.py", "candidates/tiny.py"),
+        *("schema.json", "metrics.json", "Dockerfile", "MODEL_CARD.md", "golden.json", "oof/m0.npy"),
+    ):
         assert (bundle / name).is_file(), name
     required = dict(line.split("==") for line in (bundle / "requirements.txt").read_text().split())
     assert required["pandas"] == pd.__version__
@@ -79,8 +82,9 @@ def test_known_rows_are_compared(copy: Path) -> None:
     golden["scores"][3][0] += 1e-4
     (copy / "golden.json").write_text(json.dumps(golden))
     with jobs.runtime(copy, "ensemble") as (ensemble,):
+        model = ensemble.Ensemble.load(copy, check=False)
         with pytest.raises(ensemble.DamagedBundle, match="predicted differently"):
-            ensemble.Ensemble.load(copy, check=False).check_golden()
+            model.check_golden()
 
 
 def test_members_are_weighted_and_folds_averaged(home: Path) -> None:
@@ -161,14 +165,11 @@ def test_jobs_measure_what_ships(home: Path, tmp_path: Path) -> None:
 
 
 def test_importance_is_measured_on_rows_held_out(prices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Family:
-        metrics = {"rmse": type("Spec", (), {"higher_is_better": False})}
+    def rmse(_: str, truth: np.ndarray, prediction: np.ndarray, **__: object) -> float:
+        return float(np.sqrt(np.mean((truth - prediction) ** 2)))
 
-        @staticmethod
-        def score(metric, truth, prediction, *, positive=None, threshold=None):  # noqa: ANN001, ANN205, ARG004
-            return float(np.sqrt(np.mean((truth - prediction) ** 2)))
-
-    monkeypatch.setattr(jobs, "get_family", lambda name: Family)
+    family = SimpleNamespace(metrics={"rmse": SimpleNamespace(higher_is_better=False)}, score=rmse)
+    monkeypatch.setattr(jobs, "get_family", lambda _: family)
     bundle, data = prices / "bundle", prices / "data"
     found = jobs.importance(str(bundle), str(data), None, "rmse", "tabular_regression", max_rows=60)
     ranked = {entry["column"]: entry for entry in found["importance"]}
@@ -178,7 +179,7 @@ def test_importance_is_measured_on_rows_held_out(prices: Path, monkeypatch: pyte
     assert ranked["seen"] == {"column": "seen", "mean": 0.0, "std": 0.0}
     everything = jobs.importance(str(bundle), str(data), None, "rmse", "tabular_regression", repeats=1)
     oof = 0.75 * np.load(bundle / "oof/m0.npy") + 0.25 * np.load(bundle / "oof/m1.npy")
-    assert everything["score"] == pytest.approx(Family.score("rmse", np.load(data / "target.npy"), oof))
+    assert everything["score"] == pytest.approx(rmse("rmse", np.load(data / "target.npy"), oof))
 
 
 def solved() -> dict[str, object]:
@@ -191,7 +192,7 @@ def solved() -> dict[str, object]:
     }
 
 
-def test_finalise_adds_the_grade_and_keeps_the_seal(home: Path, copy: Path, tmp_path: Path) -> None:
+def test_finalise_adds_the_grade_and_keeps_the_seal(copy: Path, tmp_path: Path) -> None:
     content = make_content(tmp_path / "again")
     finalise(copy, task=content.task, profile=content.profile, **solved())  # type: ignore[arg-type]
     metrics = json.loads((copy / "metrics.json").read_text())
@@ -199,7 +200,7 @@ def test_finalise_adds_the_grade_and_keeps_the_seal(home: Path, copy: Path, tmp_
     assert metrics["constraints"][0]["met"] is False
     card = (copy / "MODEL_CARD.md").read_text()
     assert "0.875 (95 %: 0.8 to 0.94)" in card
-    assert "> Who is ill? \\# Not a heading \\| \\<b\\>" in card, "the user's words cannot shape the page"
+    assert "> Who is ill? \\# No heading \\| \\<b\\>" in card, "the user's words cannot shape the page"
     with jobs.loaded(copy) as model:
         model.check_golden()
     (copy / "schema.json").write_text("{}")
@@ -213,22 +214,13 @@ def test_candidates_of_one_name_stay_apart(tmp_path: Path) -> None:
     other = tmp_path / "mine" / "tiny.py"
     other.parent.mkdir()
     other.write_text(content.members[0].candidate.path.read_text() + "\n# mine\n")
-    members = (content.members[0], _with_path(content.members[1], other))
-    write_bundle(tmp_path / "bundle", _with(content, members=members))
+    one, two = content.members
+    two = replace(two, candidate=replace(two.candidate, path=other))
+    write_bundle(tmp_path / "bundle", replace(content, members=(one, two)))
     jobs.finish_bundle(str(tmp_path / "bundle"), str(content.data))
     solution = json.loads((tmp_path / "bundle/model/solution.json").read_text())
     assert [member["candidate"] for member in solution["members"]] == ["tiny", "tiny_m1"]
     assert "# mine" in (tmp_path / "bundle/candidates/tiny_m1.py").read_text()
-
-
-def _with(record: object, **changes: object):  # noqa: ANN202
-    from dataclasses import replace
-
-    return replace(record, **changes)  # type: ignore[type-var]
-
-
-def _with_path(files, path: Path):  # noqa: ANN001, ANN202
-    return _with(files, candidate=_with(files.candidate, path=path))
 
 
 # ---------------------------------------------------------------- publish
@@ -244,7 +236,7 @@ def folder(path: Path, text: str) -> Path:
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_publish_replaces_and_cleans_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool) -> None:
     if not can_exchange:
-        monkeypatch.setattr(publishing, "exchange", lambda one, other: False)
+        monkeypatch.setattr(publishing, "exchange", lambda *_: False)
     final = tmp_path / "out" / "bundle"
     for text in ("first", "second"):
         staged = folder(tmp_path / text, text)
@@ -252,7 +244,7 @@ def test_publish_replaces_and_cleans_up(tmp_path: Path, monkeypatch: pytest.Monk
         assert (final / "file").read_text() == text
         assert (staged / "file").exists(), "a resumed run may publish again"
         assert (final / "file").stat().st_ino != (staged / "file").stat().st_ino
-        assert os.listdir(final.parent) == ["bundle"]
+        assert [path.name for path in final.parent.iterdir()] == ["bundle"]
 
 
 def test_exchange_is_one_step_here(tmp_path: Path) -> None:
@@ -268,7 +260,7 @@ def test_publish_recovers_what_a_kill_left(tmp_path: Path, monkeypatch: pytest.M
     folder(tmp_path / ".bundle.new", "half")
     publishing.recover(final)
     assert (final / "file").read_text() == "good"
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_bundle import make_bundle, make_table
 
 from automl_agent.delivery import checks, jobs
 from automl_agent.errors import InputError
+from tiny_bundle import make_bundle, make_table
 
 TOKEN = "a-secret"
 
@@ -175,8 +175,10 @@ def request_in_process(bundle: Path, receive: Any, **options: Any) -> list[dict[
         sent.append(message)
 
     headers = [(b"content-length", b"10"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b"",
-             "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1), "root_path": ""}  # fmt: skip
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b""},
+        **{"http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1), "root_path": ""},
+    }
     with jobs.runtime(bundle, "ensemble", "serve") as (ensemble, serve):
         serve.BODY_SECONDS = 0.05
         app = serve.build_app(ensemble.Ensemble.load(bundle), **options)
@@ -196,10 +198,12 @@ def test_too_many_at_once_and_too_slow(home: Path) -> None:
 
 
 def test_sigterm_ends_the_server(home: Path) -> None:
-    with checks._server(home / "bundle", time.monotonic() + 30) as (port, process):
-        with socket.create_connection(("127.0.0.1", port)):
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    with (
+        checks._server(home / "bundle", time.monotonic() + 30) as (port, process),
+        socket.create_connection(("127.0.0.1", port)),
+    ):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 # ---------------------------------------------------------------- checks

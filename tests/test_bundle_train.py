@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_bundle import FOLDS, ROWS, SHARED, make_bundle, make_table
 
 from automl_agent.delivery import checks, jobs
+from tiny_bundle import FOLDS, ROWS, SHARED, make_bundle, make_table
 
 CANDIDATES = SHARED.parent / "candidates"
 

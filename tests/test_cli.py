@@ -13,6 +13,7 @@ import pytest
 
 from automl_agent.cli import main as command
 from automl_agent.cli.ask import left_open, question_text, reply_to
+from automl_agent.cli.doctor import Finding
 from automl_agent.cli.folders import find_run
 from automl_agent.cli.options import make_parser
 from automl_agent.cli.progress import Progress, View, draw
@@ -22,6 +23,7 @@ from automl_agent.errors import InputError
 from automl_agent.events import Remark, StageFinished, StageStarted
 from automl_agent.records import ConstraintCheck, Question, Report
 from standin_graph import HOME, build, start
+from tiny_bundle import make_bundle
 
 HEAVY = (
     "langgraph",
@@ -270,3 +272,62 @@ def test_the_summary_names_units_and_families() -> None:
     text = summarize(Report(status="missed", constraints=checks))
     assert "met     latency_ms <= 5 ms, measured 1.9 ms" in text
     assert "MISSED  model_family in lightgbm, measured linear" in text
+
+
+@pytest.fixture(scope="module")
+def result_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result folder with a small bundle, and `table.csv` from which it was made."""
+    root = tmp_path_factory.mktemp("result")
+    make_bundle(root)
+    return root
+
+
+def test_predict_and_verify_use_a_bundle(result_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    table = str(result_folder / "table.csv")
+    assert command.main(["predict", str(result_folder), table, "--out", "new.csv"]) == 0
+    assert capfd.readouterr().out == "new.csv\n"
+    assert (
+        Path("new.csv").read_text().splitlines()[0].startswith("mean radius,size,colour,seen,note,diagnosis,prediction")
+    )
+    assert command.main(["verify", str(result_folder), "--json"]) == 0
+    assert [check["ok"] for check in json.loads(capfd.readouterr().out)] == [True]
+    assert command.main(["predict", str(result_folder), "gone.csv"]) == 2
+    changed = result_folder / "bundle" / "schema.json"
+    before = changed.read_text()
+    changed.write_text(before + " ")
+    try:
+        assert command.main(["verify", str(result_folder)]) == 1
+        assert capfd.readouterr().out.startswith("FAILED")
+    finally:
+        changed.write_text(before)
+
+
+def test_knowledge_is_searched_and_extended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["knowledge", "search", "few rows and many columns", "--k", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 2
+    assert command.main(["knowledge", "sync", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changed"] == 0
+    assert command.main(["knowledge", "add", str(tmp_path / "gone.md")]) == 2
+
+
+def test_the_doctor_says_what_works_and_what_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> Finding:
+        raise RuntimeError("no store")
+
+    monkeypatch.setattr("automl_agent.cli.doctor._worker", lambda: Finding("worker", "ok", "answers"))
+    monkeypatch.setattr("automl_agent.cli.doctor._knowledge", lambda: Finding("knowledge", "ok", "answers"))
+    assert command.main(["doctor", "--json"]) == 0
+    checks = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert set(checks) == {"python", "packages", "extras", "cpus", "memory", "disk", "home", "worker", "knowledge"}
+    assert "langgraph 1." in checks["packages"]["text"]
+    monkeypatch.setattr("automl_agent.cli.doctor._knowledge", broken)
+    assert command.main(["doctor"]) == 1
+    assert "problem  knowledge  RuntimeError: no store  ->" in capsys.readouterr().out
+
+
+def test_bench_outside_a_checkout_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl_agent.cli.bench.SCRIPT", Path("benchmarks", "gone.py"))
+    assert command.main(["bench"]) == 2

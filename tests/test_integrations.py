@@ -142,8 +142,8 @@ def test_the_inline_executor_keeps_its_contract() -> None:
 def test_cancelling_inline_jobs_drops_those_that_wait() -> None:
     executor = InlineExecutor()
     pool = executor.pool("r", 1)
-    running = pool.submit(Job("automl_agent.testing:nap", {"seconds": 0.3}))
-    waiting = pool.submit(Job("automl_agent.testing:nap", {"seconds": 0.3}))
+    running = pool.submit(Job("automl_agent.testing.executors:nap", {"seconds": 0.3}))
+    waiting = pool.submit(Job("automl_agent.testing.executors:nap", {"seconds": 0.3}))
     while len(pool._queued) == 2:
         time.sleep(0.01)
     pool.cancel()
@@ -151,7 +151,7 @@ def test_cancelling_inline_jobs_drops_those_that_wait() -> None:
     with pytest.raises(JobError, match="cancelled"):
         waiting.result(timeout=10)
     executor.release("r")
-    late = pool.submit(Job("automl_agent.testing:echo", {"value": 1}))
+    late = pool.submit(Job("automl_agent.testing.executors:echo", {"value": 1}))
     assert isinstance(late.exception(timeout=10), JobError)
 
 

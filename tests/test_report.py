@@ -75,6 +75,8 @@ def test_the_page_has_every_section_and_its_facts(binary: ReportContent, source:
     assert "On small tables, regularised linear models" in page.text["plans"]
     assert "failed: timeout" in page.text["plans"]
     assert "quantile_scale 0." in page.text["plans"]
+    best = max(trial.score or 0 for trial in binary.trials if trial.plan == "p1" and trial.fidelity.folds == 5)
+    assert f"best {number(best)} on all rows, 5 folds" in page.text["plans"]  # never one of a lower fidelity
     assert "automl-agent predict 'automl-runs/demo run/bundle' new.csv" in page.text["use"]
 
 

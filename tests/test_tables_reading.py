@@ -10,7 +10,6 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from table_cases import acquired, kinds, schema, shop
 
 from automl_agent.records import Request
 from automl_agent.tasks.tables import dataset
@@ -19,6 +18,7 @@ from automl_agent.tasks.tables.peeking import peek
 from automl_agent.tasks.tables.reading import read_table
 from automl_agent.tasks.tables.shared import table_io
 from automl_agent.tasks.tables.sources import Source
+from table_cases import acquired, kinds, schema, shop
 
 
 def write(frame, path, form):
@@ -79,7 +79,9 @@ def test_every_format_gives_the_same_typed_table(tmp_path, form):
     pd.testing.assert_frame_equal(again.iloc[rows].reset_index(drop=True), data.frame)
 
 
-@pytest.mark.parametrize(("encoding", "word"), [("cp1252", "Zürich"), ("cp932", "東京タワー"), ("utf-16-le", "Genève"), ("utf-8", "naïve")])
+@pytest.mark.parametrize(
+    ("encoding", "word"), [("cp1252", "Zürich"), ("cp932", "東京タワー"), ("utf-16-le", "Genève"), ("utf-8", "naïve")]
+)
 def test_encodings_are_found(tmp_path, encoding, word):
     frame = shop(30)
     frame["city"] = np.where(np.arange(30) % 2, word, "Café")
@@ -253,7 +255,10 @@ def test_prediction_rows_are_typed_and_inspected_like_training_rows(tmp_path):
     found = {(item["column"], item["problem"]): item["count"] for item in table_io.inspect(rows, plan)}
     assert found == {("income", "missing_column"): 2, ("age", "not_a_number"): 1, ("city", "unseen_category"): 1,
                      ("extra", "extra_column"): 2}  # fmt: skip
-    assert table_io.inspect(pd.DataFrame([{"age": 500, "income": 1.0, "city": None}]), plan)[0]["problem"] == "out_of_range"
+    assert (
+        table_io.inspect(pd.DataFrame([{"age": 500, "income": 1.0, "city": None}]), plan)[0]["problem"]
+        == "out_of_range"
+    )
     sample = pd.DataFrame([plan["sample"]])
     assert not table_io.inspect(sample, plan)
 

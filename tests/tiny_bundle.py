@@ -1,4 +1,4 @@
-"""A small finished bundle for tests, made as a run makes it: data folder, fold folders, `write_bundle`, `finish_bundle`."""
+"""A small finished bundle for tests, made as a run makes it: data, fold folders, `write_bundle`, `finish_bundle`."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ def make_schema(kind: str) -> dict[str, Any]:
         "positive": "malignant" if classes else None, "ordered": False,
         "read": {"format": "csv", "delimiter": ",", "encoding": "utf-8", "header": True, "decimal": "."},
         "columns": [
-            {"name": "mean radius", "kind": "number", "integer": False, "min": 0.0, "max": 9.9, "median": 5.0, "missing": 0.0},
-            {"name": "size", "kind": "number", "integer": False, "min": 0.0, "max": 8.8, "median": 4.4, "missing": 0.05},
-            {"name": "colour", "kind": "category", "values": ["red", "green", "blue"], "distinct": 3, "mode": "red", "missing": 0.0},
-            {"name": "seen", "kind": "date", "format": None, "min": "2024-01-01", "max": "2024-01-28", "missing": 0.0},
+            {"name": "mean radius", "kind": "number", "integer": False, "min": 0.0, "max": 9.9, "median": 5.0},
+            {"name": "size", "kind": "number", "integer": False, "min": 0.0, "max": 8.8, "median": 4.4},
+            {"name": "colour", "kind": "category", "values": ["red", "green", "blue"], "distinct": 3, "mode": "red"},
+            {"name": "seen", "kind": "date", "format": None, "min": "2024-01-01", "max": "2024-01-28"},
         ],
         "dropped": [{"name": "note", "reason": "id"}],
         "sample": {"mean radius": 1.5, "size": 2.0, "colour": "red", "seen": "2024-01-05"},
@@ -148,7 +148,6 @@ def fit_folds(
         "metric": "accuracy",
         "positive": 1 if schema["classes"] else None,
     }
-    task["columns"] = {column["name"]: column["kind"] for column in schema["columns"]}
     found = {}
     for fold in range(FOLDS):
         module = load_candidate(candidate, shared)
@@ -195,9 +194,17 @@ def make_content(
     values: dict[str, Any] = {
         "run_id": "run-1",
         "family": SimpleNamespace(name=f"tabular_{kind}"),
-        "task": TaskSpec(words="Who is ill?\n# Not a heading | <b>", family=f"tabular_{kind}", target="diagnosis", metric=metric),
-        "profile": DataProfile(family=f"tabular_{kind}", fingerprint="f" * 64, data="data", rows_train=ROWS, rows_test=20,
-                               columns=4, kinds={"number": 2}, findings=(Finding(kind="id", text="note is an id"),)),
+        "task": TaskSpec(words="Who is ill?\n# No heading | <b>", family=f"tabular_{kind}", target="diagnosis"),
+        "profile": DataProfile(
+            family=f"tabular_{kind}",
+            fingerprint="f" * 64,
+            data="data",
+            rows_train=ROWS,
+            rows_test=20,
+            columns=4,
+            kinds={"number": 2},
+            findings=(Finding(kind="id", text="note is an id"),),
+        ),
         "metric": MetricSpec(metric, metric, kind == "classification"),
         "members": tuple(members),
         "threshold": None,

@@ -93,9 +93,8 @@ def _packages() -> Finding:
 def _extras() -> Finding:
     missing = [extra for extra, module in EXTRAS.items() if find_spec(module) is None]
     if not missing:
-        return Finding("extras", "ok", f"{', '.join(EXTRAS)} are there")
-    present = [extra for extra in EXTRAS if extra not in missing]
-    text = f"{', '.join(present) or 'none'} there; without {', '.join(missing)} fewer candidates are tried"
+        return Finding("extras", "ok", f"{', '.join(EXTRAS)} are installed")
+    text = f"not installed, and not needed: {', '.join(missing)}"
     return Finding("extras", "note", text, f"pip install 'automl-agent[{','.join(missing)}]'")
 
 

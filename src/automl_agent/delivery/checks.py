@@ -165,16 +165,18 @@ def _server(bundle: Path, deadline: float) -> Iterator[tuple[int, subprocess.Pop
     """The bundle's server, once it answers."""
     run_id = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))["run_id"]
     port = _free_port()
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
-        with _process(bundle, "serve.py", ["--port", str(port)], stdout=log, stderr=log) as process:
-            while _health(port) != run_id:
-                if process.poll() is not None:
-                    log.seek(0)
-                    raise BundleError(f"serve.py ended with status {process.returncode}: {_last(log.read())}")
-                if time.monotonic() > deadline:
-                    raise BundleError("serve.py did not answer in time")
-                time.sleep(0.05)
-            yield port, process
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as log,
+        _process(bundle, "serve.py", ["--port", str(port)], stdout=log, stderr=log) as process,
+    ):
+        while _health(port) != run_id:
+            if process.poll() is not None:
+                log.seek(0)
+                raise BundleError(f"serve.py ended with status {process.returncode}: {_last(log.read())}")
+            if time.monotonic() > deadline:
+                raise BundleError("serve.py did not answer in time")
+            time.sleep(0.05)
+        yield port, process
 
 
 def _free_port() -> int:

@@ -74,6 +74,7 @@ class ChromaIndex:
         """Open or make the store. The caller holds the lock of the folder."""
         self.embedding = embedding
         self._notes: dict[str, Note] = {}
+        self._vectors: dict[str, Sequence[float]] = {}
         chromadb, function = _chroma()
         settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
@@ -96,6 +97,7 @@ class ChromaIndex:
         if fresh:
             self._add(fresh, want)
         self._notes = {note.id: note for note in notes}
+        self._vectors = {}
         return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))
 
     def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
@@ -103,10 +105,13 @@ class ChromaIndex:
             query_embeddings=[list(vector)],
             n_results=min(REACH, max(1, len(self._notes))),
             where={"families": {"$contains": family}} if family else None,
-            include=["embeddings", "distances"],
+            include=["distances"],
         )
-        rows = zip(found["ids"][0], found["embeddings"][0], found["distances"][0], strict=True)
-        hits = [Hit(self._notes[key], row, 1.0 - float(far)) for key, row, far in rows if key in self._notes]
+        if not self._vectors:  # once: handing vectors over with every answer would cost more than the search
+            stored = self._collection.get(include=["embeddings"])
+            self._vectors = dict(zip(stored["ids"], stored["embeddings"], strict=True))
+        rows = zip(found["ids"][0], found["distances"][0], strict=True)
+        hits = [Hit(self._notes[key], self._vectors[key], 1.0 - float(far)) for key, far in rows if key in self._notes]
         return sorted(hits, key=lambda hit: (-hit.similarity, hit.note.id))
 
     def close(self) -> None:
@@ -165,7 +170,7 @@ def _chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]],
             return {}
 
         @staticmethod
-        def build_from_config(config: dict[str, Any]) -> Any:
+        def build_from_config(config: dict[str, Any]) -> Any:  # noqa: ARG004 - Chroma's signature
             return Function(_not_given)
 
     return chromadb, Function

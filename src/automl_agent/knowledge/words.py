@@ -6,6 +6,7 @@ stand-in for the sense that dense embeddings have of words.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,15 +15,14 @@ from pathlib import Path
 _WORD = re.compile(r"[a-z]+|\d+")
 _QUANTITY = re.compile(r"(\d[\d,.]*)\s+([a-z]+)(?:\s+([a-z]+))?")
 _SIZES: tuple[tuple[frozenset[str], float, float, str], ...] = (
-    (frozenset("row rows line lines sample samples patient patients people person record records case cases".split()),
-     0, 3000, "=small"),
-    (frozenset("row rows line lines sample samples record records transaction transactions".split()),
-     100_000, 1e12, "=large"),
-    (frozenset("column columns feature features gene genes variable variables".split()), 200, 1e12, "=wide"),
-    (frozenset("level levels distinct different category categories code codes".split()), 30, 1e12, "=cardinality"),
-    (frozenset("second seconds minute minutes".split()), 0, 1e12, "=budget"),
-)  # fmt: skip
-"""Units, smallest and largest number, and the concept that such a quantity stands for."""
+    (frozenset({"row", "line", "sampl", "patient", "peopl", "person", "record", "case"}), 0, 3000, "=small"),
+    (frozenset({"row", "line", "sampl", "record", "transaction"}), 100_000, math.inf, "=large"),
+    (frozenset({"column", "featur", "gene", "variabl"}), 200, math.inf, "=wide"),
+    (frozenset({"level", "distinct", "different", "category", "code"}), 30, math.inf, "=cardinality"),
+    (frozenset({"second", "minut"}), 0, math.inf, "=budget"),
+)
+"""Units (stems), smallest and largest number, and the concept that such a quantity stands for."""
+_ENDINGS = {"ies": "y", "sses": "ss", "ingly": "", "edly": "", "ally": "al", "ly": "", "ing": "", "ed": "", "s": ""}
 _TABLE = Path(__file__).with_name("synonyms.txt")
 
 
@@ -48,7 +48,8 @@ def _quantities(text: str) -> Iterator[str]:
     """Concepts behind numbers with a unit: `300 patients` is small data, `40,000 different entries` many levels."""
     for digits, *following in _QUANTITY.findall(text):
         number = float(digits.replace(",", "").split(".")[0])
-        yield from (concept for units, low, high, concept in _SIZES if units & {*following} and low <= number <= high)
+        nearby = {stem(word) for word in following}
+        yield from (concept for units, low, high, concept in _SIZES if units & nearby and low <= number <= high)
     if re.search(r"\b(seconds|minutes)\b", text):
         yield "=budget"
 
@@ -56,7 +57,7 @@ def _quantities(text: str) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """A word without its commonest endings: `columns` and `column`, `scaling` and `scale` become one."""
-    for ending, rest in (("ies", "y"), ("sses", "ss"), ("ingly", ""), ("edly", ""), ("ing", ""), ("ed", ""), ("s", "")):
+    for ending, rest in _ENDINGS.items():
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
             word = word[: len(word) - len(ending)] + rest
             break

@@ -11,9 +11,6 @@ from automl_agent.nodes.state import State
 def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     task = state["task"]
     assert task is not None
-    prepare = getattr(stage.pool, "prepare", None)
-    if prepare is not None and not stage.settings.plan_only:
-        prepare()  # workers import while this process reads
     artifact, folder = stage.artifacts.create(stage.run_id, "data")
     family = stage.family(task)
     profile = family.acquire(

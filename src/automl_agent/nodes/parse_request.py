@@ -15,6 +15,8 @@ from automl_agent.tasks.registry import families
 
 
 def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
+    if not stage.settings.plan_only:
+        stage.pool.prepare()  # workers import while this process reads
     understood = understand(stage.request, families())
     if isinstance(understood, Question):
         return {"question": understood, "task": None}

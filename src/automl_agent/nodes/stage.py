@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,12 +113,7 @@ class Stage:
 
     @property
     def pool(self) -> Pool:
-        import os
-
-        cpus = (
-            self.settings.cpus or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
-        return self.services.executor.pool(self.run_id, cpus or 1)
+        return self.services.executor.pool(self.run_id, self.settings.cpus or cores())
 
     def family(self, task: TaskSpec) -> TaskFamily:
         return get_family(task.family)
@@ -140,6 +136,11 @@ class Stage:
             max_trials=self.request.trials or self.settings.trials,
             revision=revision,
         )
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def staged(

@@ -109,6 +109,7 @@ def _weights(
     costs: Mapping[str, float] | None,
     bound: float | None,
     mask: Any,
+    bootstraps: int | None = None,
 ) -> dict[str, float]:
     import numpy as np
 
@@ -123,7 +124,9 @@ def _weights(
         return loss(spec, family.score(metric, truth, prediction, positive=positive, threshold=threshold))
 
     chosen = {name: table.predictions[name][rows] for name in names}
-    return select(chosen, table.truth[rows], value, costs=costs, max_cost=bound, seed=runner.seed)
+    return select(
+        chosen, table.truth[rows], value, costs=costs, max_cost=bound, bootstraps=bootstraps, seed=runner.seed
+    )
 
 
 def _cross_fitted_blend(
@@ -144,7 +147,7 @@ def _cross_fitted_blend(
     blend = np.array(blend)
     for fold in present:
         inside = table.folds == fold
-        fitted = _weights(runner, table, names, costs, bound, ~inside)
+        fitted = _weights(runner, table, names, costs, bound, ~inside, bootstraps=2)
         blend[inside] = sum(weight * table.predictions[name][inside] for name, weight in fitted.items())
     return blend
 

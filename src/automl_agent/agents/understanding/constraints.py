@@ -56,6 +56,7 @@ def read_constraints(words: str, metrics: Mapping[str, MetricSpec], models: Iter
     Raises:
         InputError: when a requirement cannot be met by any model (accuracy >= 1.1), or two contradict each other.
     """
+    words = tx.composed(words)
     flat = nb.with_digits(tx.low(tx.without_files(words)))
     found, warnings = _scores(flat, words, metrics)
     resources, more = read_resources(flat, words)

@@ -102,8 +102,7 @@ def _limit(quantity: _Quantity, measures: tuple[str, str], words: str) -> tuple[
     unit, scale = _UNIT[measure]
     value = round(quantity.value * scale, 9)
     if value <= 0:
-        raise InputError(f"'{phrase}' is impossible: {measure} must be greater than 0.", hint="Give a reachable"
-            " value.")
+        raise InputError(f"'{phrase}' is impossible: {measure} must be greater than 0.", hint="Give a reachable value.")
     return Constraint(measure=measure, comparison=sign, value=value, unit=unit, words=phrase), warning
 
 

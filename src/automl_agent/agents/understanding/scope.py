@@ -62,30 +62,34 @@ _GREETING = re.compile(
 )
 
 
-def check_scope(words: str, *, data: bool = False) -> tuple[bool, str]:
+def check_scope(words: str, *, data: bool = False, target: str | None = None) -> tuple[bool, str]:
     """Whether the words ask for machine learning, and why (not).
 
     Args:
         words: the request.
         data: whether data were given: then words that could mean anything are let through.
+        target: a column to predict that was given besides the words; then nothing more need be said.
     """
-    flat = tx.low(words).strip()
+    words = tx.composed(words).strip()
+    flat = tx.low(words)
+    if target and not re.search(r"\w", flat):
+        return True, f"The column {target!r} is to be predicted."
     if not re.search(r"\w", flat):
         return False, "Nothing was asked. Say what to predict, for example: 'Predict which customers churn.'"
     learning = _LEARNING.search(flat)
     made, other = _CREATION.search(flat), _OTHER.search(flat)
     foreign = min((match for match in (made, other) if match), key=lambda match: match.start(), default=None)
     if foreign and not _independent(flat, foreign):
-        phrase = re.sub(r"\s+", " ", words.strip()[foreign.start() : foreign.end()])
+        phrase = re.sub(r"\s+", " ", words[foreign.start() : foreign.end()])
         return False, f"'{phrase}' is not machine learning: nothing is to be learned from data and predicted."
     if learning:
         return (
             True,
-            f"'{words.strip()[learning.start() : learning.end()]}' asks for something that is learned from data.",
+            f"'{words[learning.start() : learning.end()]}' asks for something that is learned from data.",
         )
-    if _GREETING.match(flat) or (_QUESTION.match(flat) and not data):
+    if _GREETING.match(flat) or (_QUESTION.match(flat) and not (data or target)):
         return False, "This is no machine-learning task: it does not say what should be predicted from data."
-    if data:
+    if data or target:
         return True, "The words do not say what kind of work is meant, but data were given."
     return (
         False,

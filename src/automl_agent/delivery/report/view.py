@@ -8,8 +8,8 @@ from typing import Any
 
 from automl_agent.delivery.report.advice import advise, nearest
 from automl_agent.delivery.report.content import ReportContent
+from automl_agent.delivery.report.plan_view import plans, revisions
 from automl_agent.delivery.report.plots.data import missing_share
-from automl_agent.delivery.report.plots.search import rung_name
 from automl_agent.delivery.report.watch import watch
 from automl_agent.delivery.report.words import (
     DASH,
@@ -23,16 +23,13 @@ from automl_agent.delivery.report.words import (
     quantity,
     title,
 )
-from automl_agent.records import ConstraintCheck, Note, Plan, TaskResult, Trial, Verdict
-from automl_agent.tasks.family import loss
+from automl_agent.records import ConstraintCheck
 
 _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
     "group": "--group COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH", "data": "--data PATH",
     "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
 }  # fmt: skip
-_TRIALS_SHOWN = 40
-"""Of each plan, the best ones."""
 _COLUMNS_SHOWN = 300
 
 
@@ -43,8 +40,8 @@ def view(content: ReportContent) -> dict[str, Any]:
         "constraints": [_constraint(content, *row) for row in content.checks],
         "missed": {"nearest": nearest(content), "advice": advise(content)} if content.missed else None,
         "data": _data(content),
-        "plans": _plans(content),
-        "revisions": _revisions(content),
+        "plans": plans(content),
+        "revisions": revisions(content),
         "ensemble": _ensemble(content),
         "test": _test(content),
         "watch": watch(content),
@@ -137,95 +134,6 @@ def _data(content: ReportContent) -> dict[str, Any]:
         for fact in content.columns[:_COLUMNS_SHOWN]
     ]  # fmt: skip
     return {"facts": facts, "columns": columns, "more": max(len(content.columns) - _COLUMNS_SHOWN, 0)}
-
-
-def _plans(content: ReportContent) -> list[dict[str, Any]]:
-    notes = {note.id: note for note in content.notes}
-    plans = [_plan(content, plan, notes) for plan in content.plans]
-    known = {plan.id for plan in content.plans}
-    if rest := [trial for trial in content.trials if trial.plan not in known]:
-        plans.append({"title": "Search over all plans", "trials": _trials(content, rest)})
-    return plans
-
-
-def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[str, Any]:
-    verdict: Verdict | None = content.plan_verdicts.get(plan.id)
-    tried = [trial for trial in content.trials if trial.plan == plan.id]
-    scored = [trial.score for trial in tried if trial.score is not None]
-    best = min(scored, key=lambda score: loss(content.metric, score)) if scored else None
-    return {
-        "title": plan.title,
-        "plan": plan,
-        "best": number(best),
-        "verdict": verdict,
-        "notes": [_note(notes.get(name), name) for name in plan.notes],
-        "agents": [_agent(result) for result in content.results if result.plan == plan.id],
-        "trials": _trials(content, tried),
-    }
-
-
-def _note(note: Note | None, name: str) -> dict[str, str]:
-    if note is None:
-        return {"title": name, "source": "", "link": ""}
-    link = note.source if note.source.startswith(("https://", "http://")) else ""
-    return {"title": note.title, "source": note.source, "link": link}
-
-
-def _agent(result: TaskResult) -> dict[str, Any]:
-    output, kept, rejected = result.output, [], {}
-    if output is not None and output.kind == "recipe":
-        kept, rejected = list(output.steps), dict.fromkeys(output.rejected, "")
-    elif output is not None:
-        kept = [choice.candidate for choice in output.choices]
-        rejected = dict(output.rejected) if output.kind == "shortlist" else {}
-    return {
-        "role": result.role,
-        "summary": result.summary,
-        "error": result.error,
-        "kept": kept,
-        "rejected": rejected,
-        "measured": [(one.what, quantity(one.value, one.unit)) for one in result.measurements],
-        "seconds": duration(result.seconds),
-    }
-
-
-def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
-    """The trials that saw most data first, the best of them on top, failures last."""
-
-    def order(trial: Trial) -> tuple[Any, ...]:
-        if trial.score is None:
-            return (1,)
-        level = trial.fidelity
-        return 0, -(level.rows or 1 << 62), -level.folds, loss(content.metric, trial.score), trial.id
-
-    ordered = sorted(tried, key=lambda trial: (order(trial), ()))
-    rows = [
-        {
-            "candidate": trial.candidate, "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
-            "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
-            "rung": rung_name(trial.fidelity), "score": number(trial.score), "error": trial.error,
-            "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
-            if len(trial.fold_scores) > 1 else "",
-            "fit": duration(trial.fit_seconds),
-            "latency": quantity(trial.latency_ms, "ms") if trial.latency_ms else DASH,
-            "size": quantity(trial.size_mb, "MB") if trial.size_mb else DASH, "cached": trial.cached,
-        }
-        for trial in ordered[:_TRIALS_SHOWN]
-    ]  # fmt: skip
-    return {"rows": rows, "total": len(tried), "more": max(len(tried) - _TRIALS_SHOWN, 0)}
-
-
-def _revisions(content: ReportContent) -> list[dict[str, Any]]:
-    """For each revision: how many candidates it really ran, and the best of them."""
-    rounds = sorted({trial.revision for trial in content.trials if trial.revision})
-    runs = []
-    for revision in rounds:
-        new = [trial for trial in content.trials if trial.revision == revision]
-        best = [f"{row['candidate']} {row['score']}" for row in _trials(content, new)["rows"][:5] if not row["error"]]
-        runs.append(
-            {"revision": revision, "count": plural(len(new), "new trial"), "best": listing(best) or "none scored"}
-        )
-    return runs
 
 
 def _ensemble(content: ReportContent) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def load_module(root: Path, name: str) -> ModuleType:
     return module
 
 
-def task_of(solution: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def task_of(solution: dict[str, Any]) -> dict[str, Any]:
     """What a candidate is told about the task."""
     classes = solution["classes"]
     return {
@@ -77,7 +77,6 @@ def task_of(solution: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         "classes": classes,
         "metric": solution["metric"],
         "positive": classes.index(solution["positive"]) if solution.get("positive") in classes else None,
-        "columns": {column["name"]: column["kind"] for column in schema["columns"]},
     }
 
 
@@ -94,7 +93,7 @@ class Ensemble:
         """For each member, the fitted model of each fold."""
         self.weights = [float(member["weight"]) for member in solution["members"]]
         self.classes: list[str] = solution["classes"]
-        self.positive: int | None = task_of(solution, schema)["positive"]
+        self.positive: int | None = task_of(solution)["positive"]
         self.columns: list[str] = [column["name"] for column in schema["columns"]]
 
     @classmethod

@@ -107,7 +107,7 @@ def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: di
     # What a candidate had to change to keep to its time limit is in params.json: the same work, whatever the machine.
     params = root / "model" / member["id"] / f"fold{fold}" / "params.json"
     fixed = json.loads(params.read_text(encoding="utf-8")) if params.exists() else member["params"]
-    model = module.Model(task_of(solution, schema), fixed, member["steps"], solution["seed"])
+    model = module.Model(task_of(solution), fixed, member["steps"], solution["seed"])
     model.fit(rows.frame[train].reset_index(drop=True), rows.target[train])
     return model, np.asarray(model.predict(rows.frame[rows.folds == fold].reset_index(drop=True)), dtype=np.float64)
 

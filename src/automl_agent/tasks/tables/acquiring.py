@@ -98,7 +98,9 @@ def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findin
 
     roles, decimal, classes = find_roles(task, table, source.name), table.options["decimal"], kind == "classification"
     series = table.frame[roles.target]
-    target = read_target(series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal)
+    target = read_target(
+        series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal
+    )
     labelled = target.codes >= 0 if classes else target.codes == target.codes
     frame = table.frame if labelled.all() else table.frame[labelled]
     selection = select_columns(frame, roles, decimal)
@@ -126,7 +128,9 @@ def _times(frame: pd.DataFrame, roles: Roles, decimal: str) -> Array | None:
     if kind.kind in ("number", "id") and not kind.values:
         values = numbers(series, decimal)[0]
         return np.where(np.isfinite(values), values, np.nan)
-    raise InputError(f"Column {roles.time!r}, the time, holds {kind.kind} values.", hint="Accepted are dates and numbers.")
+    raise InputError(
+        f"Column {roles.time!r}, the time, holds {kind.kind} values.", hint="Accepted are dates and numbers."
+    )
 
 
 def _groups(frame: pd.DataFrame, roles: Roles) -> Array | None:
@@ -155,7 +159,9 @@ def _own_test(source: Source, sure: bool, schema: dict[str, Any], findings: list
     except InputError:
         if sure:
             raise
-        text = f"{source.name!r} has no target column: it is no test, and a part of the training data was locked instead"
+        text = (
+            f"{source.name!r} has no target column: it is no test, and a part of the training data was locked instead"
+        )
         findings.append(Finding(kind="test_without_target", text=text, action="ignored"))
         return None
     missing = tuple(column["name"] for column in schema["columns"] if column["name"] not in names)
@@ -191,12 +197,16 @@ def _learned_classes(schema: dict[str, Any], train: Rows, test: Rows, findings: 
     gone = [name for code, name in enumerate(classes) if code not in learned]
     kept = np.isin(test.target, learned)
     text = f"classes that only the test has ({', '.join(gone[:5])}) cannot be learned; {int((~kept).sum())} test rows were left out"
-    findings.append(Finding(kind="unseen_class", columns=(schema["target"],), count=len(gone), text=text, action="dropped"))
+    findings.append(
+        Finding(kind="unseen_class", columns=(schema["target"],), count=len(gone), text=text, action="dropped")
+    )
     schema["classes"] = [classes[code] for code in learned]
     if schema["positive"] in gone:
         raise InputError(f"No training row has the positive class {schema['positive']!r}.")
     test = test.take(np.flatnonzero(kept))
-    return replace(train, target=np.searchsorted(learned, train.target)), replace(test, target=np.searchsorted(learned, test.target))
+    return replace(train, target=np.searchsorted(learned, train.target)), replace(
+        test, target=np.searchsorted(learned, test.target)
+    )
 
 
 def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Rows, folds: Array, findings: list[Finding], *,
@@ -280,7 +290,12 @@ def _write(materials: Materials, folder: Path, private: Path) -> None:
 def _fingerprint(materials: Materials) -> str:
     """Hash of what a trial depends on: the typed rows, targets, folds and test rows, and the kinds of columns."""
     digest = hashlib.sha256()
-    for values in (row_hashes(materials.train.frame), materials.train.target, materials.folds, row_hashes(materials.test.frame)):
+    for values in (
+        row_hashes(materials.train.frame),
+        materials.train.target,
+        materials.folds,
+        row_hashes(materials.test.frame),
+    ):
         digest.update(values.tobytes())
     schema = {key: materials.schema[key] for key in ("kind", "target", "classes", "positive", "ordered")}
     columns = [[column["name"], column["kind"]] for column in materials.schema["columns"]]

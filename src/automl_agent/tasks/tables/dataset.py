@@ -131,4 +131,3 @@ def test_truth(private: Path) -> Array:
 
     truth: Array = np.load(private / "test_target.npy", allow_pickle=False)
     return truth
-

@@ -33,7 +33,7 @@ def fit_fold(
     family: str,
     data: str,
     candidate: str,
-    shared: str,
+    shared: str | None,
     params: dict[str, Any],
     steps: Sequence[str],
     metric: str,
@@ -52,7 +52,7 @@ def fit_fold(
     Args:
         data: the data folder.
         candidate: path of the candidate file.
-        shared: folder of the files that it shares with others.
+        shared: folder of the files that it shares with others, if there are any.
         rows: training rows used at most; 0 means all.
         time_limit: seconds that the fit may plan with.
 
@@ -76,7 +76,7 @@ def fit_fold(
     unfinished = target.with_name(f"{target.name}.{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
-        module = load_candidate(Path(candidate), Path(shared))
+        module = load_candidate(Path(candidate), Path(shared) if shared else None)
         make = _maker(module.Model, task, params, steps, seed, threads, time_limit)
         result = _run(module.Model, make, part, task, unfinished)
         result.setdefault("params", params)

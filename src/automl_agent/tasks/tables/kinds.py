@@ -24,9 +24,13 @@ DATE_FORMATS = (
       for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%m/%d/%y")),
     *("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%y"),
 )  # fmt: skip
-_DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}")
+_DATE_LIKE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}"
+)
 _DATE_NAME = re.compile(r"date|day|datum|(^|_)dt($|_)", re.IGNORECASE)
-_ID_NAME = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|index|idx|key|row|rowid|rownames?|no|nr|number)$|[a-z](ID|Id)$|^unnamed")
+_ID_NAME = re.compile(
+    r"(^|[^a-z])(id|ids|uuid|guid|index|idx|key|row|rowid|rownames?|no|nr|number)$|[a-z](ID|Id)$|^unnamed"
+)
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,13 @@ def find_kind(series: pd.Series[Any], decimal: str = ".", name: str | None = Non
         return _empty(name, facts)
     if series.dtype.kind == "M":
         return _plain(name, "date", facts)
-    if series.dtype.kind != "b":
+    if not all(isinstance(value, bool) for value, text in zip(values, facts.labels, strict=True) if text is not None):
         floats, bad = _as_numbers(facts, decimal)
-        if counts[bad].sum() <= present * (1 - MOSTLY) and not _is_code(facts.labels) and not _is_day_number(name, facts):
+        if (
+            counts[bad].sum() <= present * (1 - MOSTLY)
+            and not _is_code(facts.labels)
+            and not _is_day_number(name, facts)
+        ):
             found = _number(name, facts, floats, bad)
             if found is not None:
                 return found
@@ -135,7 +143,11 @@ def _number(name: str, facts: _Facts, floats: npt.NDArray[np.float64], bad: npt.
     integer = bool((unique == np.round(unique)).all())
     missing = facts.rows - rows
     kind = "constant" if len(unique) == 1 and not missing else "number"
-    if integer and len(unique) == facts.rows >= 20 and (unique[-1] - unique[0] == len(unique) - 1 or _ID_NAME.search(name)):
+    if (
+        integer
+        and len(unique) == facts.rows >= 20
+        and (unique[-1] - unique[0] == len(unique) - 1 or _ID_NAME.search(name))
+    ):
         kind = "id"
     words = [str(facts.values[position])[:40] for position in np.flatnonzero(bad)[:5]]
     infinite = int(facts.counts[np.isinf(floats)].sum())
@@ -162,7 +174,7 @@ def _is_day_number(name: str, facts: _Facts) -> bool:
     return bool(_DATE_NAME.search(name)) and all(re.fullmatch(r"(19|20)\d\d[01]\d[0-3]\d", text) for text in found)
 
 
-def _date_format(name: str, facts: _Facts, present: int) -> str | None | bool:
+def _date_format(name: str, facts: _Facts, present: int) -> str | bool | None:
     """The format of a column of dates; `False` when it holds something else."""
     from datetime import date
 
@@ -185,7 +197,7 @@ def _date_format(name: str, facts: _Facts, present: int) -> str | None | bool:
     return False
 
 
-def _dates(name: str, facts: _Facts, form: str | None | bool) -> ColumnKind:
+def _dates(name: str, facts: _Facts, form: str | bool | None) -> ColumnKind:
     from automl_agent.tasks.tables.shared.table_io import moment
 
     form = form if isinstance(form, str) else None

@@ -70,7 +70,9 @@ def _same_order(values: Array, target_ranks: Array) -> bool:
     return bool((ranks == target_ranks).all() or (top - ranks == target_ranks).all())
 
 
-def find_lone_predictors(frame: pd.DataFrame, target: Array, relation: Mapping[str, float], *, classes: int) -> dict[str, float]:
+def find_lone_predictors(
+    frame: pd.DataFrame, target: Array, relation: Mapping[str, float], *, classes: int
+) -> dict[str, float]:
     """Columns from which alone the target can be told, with their skill on held-out rows (0 chance, 1 perfect)."""
     import numpy as np
 
@@ -107,7 +109,9 @@ def _skill(values: pd.Series[Any], target: Array, half: int, classes: int) -> fl
         tree = DecisionTreeRegressor(max_leaf_nodes=200, min_samples_leaf=3, random_state=0).fit(column[:half], learn)
         rest = float(((tree.predict(column[half:]) - check) ** 2).sum())
         return 1 - rest / (float(((check - check.mean()) ** 2).sum()) or 1.0)
-    tree = DecisionTreeClassifier(max_leaf_nodes=4 * classes, min_samples_leaf=3, random_state=0).fit(column[:half], learn)
+    tree = DecisionTreeClassifier(max_leaf_nodes=4 * classes, min_samples_leaf=3, random_state=0).fit(
+        column[:half], learn
+    )
     right = tree.predict(column[half:]) == check
     counts = np.bincount(check, minlength=classes)
     shares = [float(right[check == code].mean()) for code in range(classes) if counts[code] >= 3]
@@ -137,7 +141,9 @@ def leak_findings(frame: pd.DataFrame, target: Array, name: str, relation: Mappi
         drop = left >= (1 if how == "copy" else 2)
         said = "is the target in other words" if how == "copy" else "is a function of the target (or the target of it)"
         text = f"column {column!r} {said}"
-        findings.append(Finding(kind="target_copy", columns=(column,), count=1, text=text, action="dropped" if drop else "kept"))
+        findings.append(
+            Finding(kind="target_copy", columns=(column,), count=1, text=text, action="dropped" if drop else "kept")
+        )
         if drop:
             dropped[column] = "target_copy"
     rest = {column: value for column, value in relation.items() if column not in dropped}
@@ -145,7 +151,9 @@ def leak_findings(frame: pd.DataFrame, target: Array, name: str, relation: Mappi
         drop = named_after(column, name) and frame.shape[1] - len(dropped) > 1
         text = f"column {column!r} alone tells the target (skill {skill:.3f} of 1 on rows held out)"
         text += "" if drop else "; is it known when a prediction is needed? If not, ignore it"
-        findings.append(Finding(kind="leak", columns=(column,), count=1, text=text, action="dropped" if drop else "kept"))
+        findings.append(
+            Finding(kind="leak", columns=(column,), count=1, text=text, action="dropped" if drop else "kept")
+        )
         if drop:
             dropped[column] = "leak"
     return findings, dropped

@@ -73,8 +73,12 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
         raise InputError("There are fewer than three groups of rows: too few to lock a test and to validate.")
     count = _bounded_folds(len(train), inner.count, target[train], classes)
     folds = splitting.make_folds(inner, rows[train], stratum[train], folds=count, seed=seed)
-    words = _words(test.sum(), len(target), classes, groups is not None, units.bound) if share else "the user's own test"
-    return Division(train, test.nonzero()[0], _renumber(folds).astype("int16"), False, words, units.repeated, tuple(findings))
+    words = (
+        _words(test.sum(), len(target), classes, groups is not None, units.bound) if share else "the user's own test"
+    )
+    return Division(
+        train, test.nonzero()[0], _renumber(folds).astype("int16"), False, words, units.repeated, tuple(findings)
+    )
 
 
 def _none(rows: int) -> Array:
@@ -120,7 +124,10 @@ def _repeats(units: splitting.Units, rows: int) -> list[Finding]:
     if units.bound:
         text, action = f"{share}; equal rows were kept on one side of every split", "grouped"
     else:
-        text, action = f"{share}; they are too many to be kept together and were treated as different observations", "kept"
+        text, action = (
+            f"{share}; they are too many to be kept together and were treated as different observations",
+            "kept",
+        )
     return [Finding(kind="duplicates", count=units.repeated, text=text, action=action)]
 
 
@@ -134,7 +141,9 @@ def _by_time(times: Array, target: Array, classes: int, groups: Array | None, sh
              findings: list[Finding]) -> Division:  # fmt: skip
     import numpy as np
 
-    findings = [finding.model_copy(update={"action": "kept", "text": finding.text.split(";")[0]}) for finding in findings]
+    findings = [
+        finding.model_copy(update={"action": "kept", "text": finding.text.split(";")[0]}) for finding in findings
+    ]
     part = splitting.cut_by_time(times, groups, [1 - share]) if share else np.zeros(len(times), np.int64)
     test, train = np.flatnonzero(part == 1), np.flatnonzero(part == 0)
     if share and not len(test):

@@ -25,7 +25,9 @@ def relations(frame: pd.DataFrame, target: Array, *, classes: int) -> dict[str, 
     into ranges, and what chance brings about with so many ranges is taken off.
     """
     return {
-        str(name): _information(_ranges(frame[name]), target, classes) if classes else _ratio(_ranges(frame[name]), target)
+        str(name): _information(_ranges(frame[name]), target, classes)
+        if classes
+        else _ratio(_ranges(frame[name]), target)
         for name in frame.columns
     }
 
@@ -41,7 +43,11 @@ def _ranges(values: pd.Series[Any], count: int = 20) -> Array:
         if lost.all():
             return np.zeros(len(plain), np.int64)
         unique = np.unique(plain[~lost])
-        edges = unique[1:] if len(unique) <= count else np.unique(np.quantile(plain[~lost], np.linspace(0, 1, count + 1)[1:-1]))
+        edges = (
+            unique[1:]
+            if len(unique) <= count
+            else np.unique(np.quantile(plain[~lost], np.linspace(0, 1, count + 1)[1:-1]))
+        )
         return np.where(lost, 0, np.searchsorted(edges, plain, side="right") + 1)
     codes, levels = pd.factorize(values)
     sizes = np.bincount(codes[codes >= 0], minlength=len(levels))
@@ -56,7 +62,9 @@ def _information(cells: Array, codes: Array, classes: int) -> float:
     import numpy as np
 
     rows = len(codes)
-    table = np.bincount(cells * classes + codes, minlength=(cells.max() + 1) * classes).reshape(-1, classes).astype(float)
+    table = (
+        np.bincount(cells * classes + codes, minlength=(cells.max() + 1) * classes).reshape(-1, classes).astype(float)
+    )
     table = table[table.sum(axis=1) > 0]
     joint, across, down = table / rows, table.sum(axis=1) / rows, table.sum(axis=0) / rows
     known = joint > 0
@@ -78,7 +86,9 @@ def _ratio(cells: Array, target: Array) -> float:
     return round(float(np.sqrt(min(max((share - chance) / (1 - chance), 0.0), 1.0))) if chance < 1 else 0.0, 4)
 
 
-def column_facts(frame: pd.DataFrame, kinds: Mapping[str, str], relation: Mapping[str, float], measure: str) -> list[dict[str, Any]]:
+def column_facts(
+    frame: pd.DataFrame, kinds: Mapping[str, str], relation: Mapping[str, float], measure: str
+) -> list[dict[str, Any]]:
     """Facts of every feature column, for report and planner (`columns.json`).
 
     Args:
@@ -88,7 +98,12 @@ def column_facts(frame: pd.DataFrame, kinds: Mapping[str, str], relation: Mappin
     """
     facts = []
     for name in map(str, frame.columns):
-        fact: dict[str, Any] = {"name": name, "kind": kinds[name], "relation": relation[name], "relation_measure": measure}
+        fact: dict[str, Any] = {
+            "name": name,
+            "kind": kinds[name],
+            "relation": relation[name],
+            "relation_measure": measure,
+        }
         facts.append(fact | _FACTS[kinds[name]](frame[name]))
     return facts
 
@@ -138,7 +153,9 @@ _FACTS = {
 }
 
 
-def meta_features(facts: Sequence[Mapping[str, Any]], target: Array, *, rows: int, classes: int, repeated: int) -> dict[str, float]:
+def meta_features(
+    facts: Sequence[Mapping[str, Any]], target: Array, *, rows: int, classes: int, repeated: int
+) -> dict[str, float]:
     """Numbers that conditions of notes, candidates and plans name.
 
     Args:
@@ -165,7 +182,11 @@ def meta_features(facts: Sequence[Mapping[str, Any]], target: Array, *, rows: in
     }
     described = target_facts(target, classes=classes)
     if classes:
-        meta |= {"classes": classes, "imbalance": _float(described["largest_share"]), "minority_share": _float(described["minority_share"])}
+        meta |= {
+            "classes": classes,
+            "imbalance": _float(described["largest_share"]),
+            "minority_share": _float(described["minority_share"]),
+        }
     else:
         meta["target_skew"] = _float(described["skew"])
     return {name: float(value) for name, value in meta.items()}

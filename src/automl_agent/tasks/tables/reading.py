@@ -105,35 +105,38 @@ def _refuse_other_files(source: Source, head: bytes) -> None:
 
 
 def _read_text(source: Source, head: bytes, limit: int | None) -> Table:
-    from automl_agent.tasks.tables.shared import table_io
-
     encodings = _encodings(source, head)
     for encoding in encodings:
-        options: dict[str, Any] = {"encoding": encoding, "member": source.member}
         try:
-            options |= _layout(head, encoding, source.path.suffix)
-            for quoting in ("strict", "lenient"):
-                options["quoting"] = quoting
-                try:
-                    return _finish(source, "csv", options, table_io.load(source.path, options, limit))
-                except ValueError as error:
-                    if isinstance(error, UnicodeError):
-                        raise
-                    if "unexpected end of data" in str(error) and limit is None:
-                        return _read_unclosed(source, options)
-            raise InputError(f"File {source.name!r} has broken quotes.", hint="Put quotes around whole cells only.")
+            options = {"encoding": encoding, "member": source.member, **_layout(head, encoding, source.path.suffix)}
+            return _read_quoted(source, options, limit)
         except UnicodeError:
             if encoding == encodings[-1]:
                 raise
     raise AssertionError("unreachable")
 
 
-def _read_unclosed(source: Source, options: dict[str, Any]) -> Table:
+def _read_quoted(source: Source, options: dict[str, Any], limit: int | None) -> Table:
+    from automl_agent.tasks.tables.shared import table_io
+
+    for quoting in ("strict", "lenient"):
+        options = {**options, "quoting": quoting}
+        try:
+            return _finish(source, "csv", options, table_io.load(source.path, options, limit))
+        except ValueError as error:
+            if not isinstance(error.__cause__, csv.Error):
+                raise
+            if "unexpected end of data" in str(error):
+                return _read_unclosed(source, options, limit)
+    raise InputError(f"File {source.name!r} has broken quotes.", hint="Put quotes around whole cells only.")
+
+
+def _read_unclosed(source: Source, options: dict[str, Any], limit: int | None) -> Table:
     """A quote is opened and never closed: if the table is regular without quoting, they were ordinary characters."""
     from automl_agent.tasks.tables.shared import table_io
 
     options = {**options, "quoting": "none"}
-    frame, odd = table_io.load(source.path, options)
+    frame, odd = table_io.load(source.path, options, limit)
     if odd["short"] or odd["long"] or frame.shape[1] < 2:
         line = _open_quote(source, options)
         raise InputError(f"File {source.name!r} has a quote that is opened in line {line} and never closed.")
@@ -146,7 +149,10 @@ def _open_quote(source: Source, options: dict[str, Any]) -> int:
     from automl_agent.tasks.tables.shared import table_io
 
     inside, opened = False, 0
-    with table_io.open_content(source.path, source.member) as stream, io.TextIOWrapper(stream, options["encoding"]) as text:
+    with (
+        table_io.open_content(source.path, source.member) as stream,
+        io.TextIOWrapper(stream, options["encoding"]) as text,
+    ):
         for number, line in enumerate(text, 1):
             if line.count('"') % 2:
                 inside = not inside
@@ -190,12 +196,16 @@ def _is_shift_jis(head: bytes) -> bool:
 
 def _layout(head: bytes, encoding: str, suffix: str) -> dict[str, Any]:
     """Delimiter, header and decimal sign of a text file, from its first records."""
-    text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)().decode(head).replace("\0", "")
+    text = (
+        codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)().decode(head).replace("\0", "")
+    )
     lines = text.splitlines(keepends=True)
     if len(head) == HEAD and len(lines) > 1:
         lines = lines[:-1]  # the last one is cut
     candidates = ("\t", *DELIMITERS) if suffix.lower() in (".tsv", ".tab") else DELIMITERS
-    scored = [(_regularity(records), records, delimiter) for delimiter in candidates if (records := _sample(lines, delimiter))]
+    scored = [
+        (_regularity(records), records, delimiter) for delimiter in candidates if (records := _sample(lines, delimiter))
+    ]
     if not scored:
         return {"delimiter": ",", "header": True, "decimal": ".", "thousands": ",", "row_names": False}
     _, records, delimiter = max(scored, key=lambda item: item[0])
@@ -204,7 +214,13 @@ def _layout(head: bytes, encoding: str, suffix: str) -> dict[str, Any]:
     decimal = _decimal(records, delimiter)
     header = row_names or _has_header(records, decimal)
     thousands = "." if decimal == "," else ","
-    return {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands, "row_names": row_names}
+    return {
+        "delimiter": delimiter,
+        "header": header,
+        "decimal": decimal,
+        "thousands": thousands,
+        "row_names": row_names,
+    }
 
 
 def _sample(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -263,7 +279,7 @@ def _has_header(records: list[list[str]], decimal: str) -> bool:
         elif number(cell, decimal) is not None or (len(below) > 5 and cell.strip() in below):
             votes -= 1
     years = [cell for cell in first if re.fullmatch(r"(19|20)\d\d", cell.strip())]
-    return votes >= 0 or len(years) > 1 and len(set(years)) == len(years) and len(years) >= -votes
+    return votes >= 0 or (len(years) > 1 and len(set(years)) == len(years) and len(years) >= -votes)
 
 
 # ---------------------------------------------------------------- after reading
@@ -279,7 +295,9 @@ def _finish(source: Source, form: str, options: dict[str, Any], loaded: tuple[pd
     found = [*findings, *_reading_findings(frame, form, options, odd)]
     wrong = sorted({*odd.get("long", ()), *odd.get("bad", ())})
     if len(wrong) > len(frame) * 0.5:
-        raise InputError(f"File {source.name!r}: {len(wrong)} of {len(frame)} rows do not fit the {frame.shape[1]} columns.")
+        raise InputError(
+            f"File {source.name!r}: {len(wrong)} of {len(frame)} rows do not fit the {frame.shape[1]} columns."
+        )
     names = tuple(str(frame.columns[position]) for position in odd.get("repeated", ()))
     if names:
         text = f"{len(names)} column names stand in the file before; these were renamed ({', '.join(names[:5])})"
@@ -299,7 +317,9 @@ def _finish(source: Source, form: str, options: dict[str, Any], loaded: tuple[pd
     return Table(frame.drop(index=wrong), read, tuple(found), frozenset(name.rpartition(".")[0] for name in names))
 
 
-def _reading_findings(frame: pd.DataFrame, form: str, options: dict[str, Any], odd: dict[str, list[int]]) -> list[Finding]:
+def _reading_findings(
+    frame: pd.DataFrame, form: str, options: dict[str, Any], odd: dict[str, list[int]]
+) -> list[Finding]:
     found = []
     encoding = options.get("encoding") or "utf-8"
     if encoding in ("cp1252", "latin-1", "cp932", "utf-16-le", "utf-16-be"):

@@ -39,7 +39,9 @@ def find_roles(task: TaskSpec, table: Table, source: str) -> Roles:
         raise InputError("It is not said which column is to be predicted.", hint=f"Columns: {', '.join(names[:20])}.")
     target = find_column(task.target, names, f"the target, in {source!r}")
     if target in table.repeated:
-        raise InputError(f"Column {target!r}, the target, stands more than once in {source!r}.", hint="Rename one of them.")
+        raise InputError(
+            f"Column {target!r}, the target, stands more than once in {source!r}.", hint="Rename one of them."
+        )
     time = find_column(task.time, names, "the time") if task.time else None
     group = find_column(task.group, names, "the group") if task.group else None
     for role, name in (("time", time), ("group", group)):
@@ -115,11 +117,15 @@ def _remarks(kind: ColumnKind) -> list[Finding]:
     name, found = kind.name, []
     if kind.infinite:
         text = f"{kind.infinite} infinite values in {name!r}"
-        found.append(Finding(kind="infinite", columns=(name,), count=kind.infinite, text=text, action="replaced by missing"))
+        found.append(
+            Finding(kind="infinite", columns=(name,), count=kind.infinite, text=text, action="replaced by missing")
+        )
     if kind.unreadable_rows:
         words = ", ".join(repr(word) for word in kind.unreadable[:3])
         text = f"{kind.unreadable_rows} values in {name!r} are no {kind.kind}s (such as {words})"
-        found.append(Finding(kind="mixed", columns=(name,), count=kind.unreadable_rows, text=text, action="replaced by missing"))
+        found.append(
+            Finding(kind="mixed", columns=(name,), count=kind.unreadable_rows, text=text, action="replaced by missing")
+        )
     if kind.merged:
         pairs = ", ".join(f"{other!r} is {meant!r}" for other, meant in kind.merged[:3])
         text = f"spellings in {name!r} were merged ({pairs})"
@@ -144,7 +150,9 @@ def measured_column(kind: ColumnKind, values: pd.Series[Any]) -> dict[str, Any]:
     column: dict[str, Any] = {"name": kind.name, "kind": kind.kind}
     missing = int(values.isna().sum()) if kind.kind != "text" else int((values == "").sum())
     if kind.kind == "number":
-        low, high, middle = (float(values.agg(how)) if missing < len(values) else None for how in ("min", "max", "median"))
+        low, high, middle = (
+            float(values.agg(how)) if missing < len(values) else None for how in ("min", "max", "median")
+        )
         return column | {"integer": kind.integer, "min": low, "max": high, "median": middle, "missing": missing}
     if kind.kind == "date":
         low, high = (getattr(values, how)().isoformat() if missing < len(values) else None for how in ("min", "max"))
@@ -152,6 +160,10 @@ def measured_column(kind: ColumnKind, values: pd.Series[Any]) -> dict[str, Any]:
     if kind.kind == "text":
         return column | {"max_length": int(values.str.len().max()), "missing": missing}
     counts = values.value_counts()
-    levels = sorted(counts.index, key=lambda text: (-counts[text], text)) if len(counts) <= MAX_VALUES else list(counts.index)
+    levels = (
+        sorted(counts.index, key=lambda text: (-counts[text], text))
+        if len(counts) <= MAX_VALUES
+        else list(counts.index)
+    )
     return column | {"values": [str(text) for text in levels[:MAX_VALUES]], "distinct": len(counts),
                      "mode": str(levels[0]) if levels else None, "missing": missing}  # fmt: skip

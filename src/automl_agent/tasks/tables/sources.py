@@ -12,7 +12,21 @@ from pathlib import Path, PurePosixPath
 from automl_agent.errors import InputError
 from automl_agent.records import Request
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".parquet", ".pq", ".xlsx", ".xlsm", ".json", ".jsonl", ".ndjson")
+SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".dat",
+    ".data",
+    ".tab",
+    ".parquet",
+    ".pq",
+    ".xlsx",
+    ".xlsm",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+)
 ACCEPTED = "Accepted are CSV, TSV, Parquet, Excel (.xlsx), JSON and JSON Lines; also .gz or .zip of one."
 MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".npz", ".wav", ".mp3", ".pdf")
 MAX_MEMBERS = 1000
@@ -134,7 +148,9 @@ def _folder(folder: Path) -> list[Source] | None:
 
 def _is_table(name: str) -> bool:
     name = name.lower()
-    return name.endswith(SUFFIXES) or name.endswith(tuple(f"{suffix}.gz" for suffix in SUFFIXES)) or name.endswith(".zip")
+    return (
+        name.endswith(SUFFIXES) or name.endswith(tuple(f"{suffix}.gz" for suffix in SUFFIXES)) or name.endswith(".zip")
+    )
 
 
 def _is_archive(path: Path) -> bool:
@@ -160,7 +176,9 @@ def _archive(path: Path) -> list[Source]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         if len(infos) > MAX_MEMBERS:
-            raise InputError(f"Archive {path.name!r} holds {len(infos)} files.", hint="Accepted is one table, or a train/test pair.")
+            raise InputError(
+                f"Archive {path.name!r} holds {len(infos)} files.", hint="Accepted is one table, or a train/test pair."
+            )
         for info in infos:
             _check_member(path, info)
         members = table_members(archive)

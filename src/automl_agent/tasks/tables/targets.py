@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MIN_ROWS = 10
 """Labelled rows without which nothing can be learned and checked."""
 _POSITIVE = frozenset(
-    "yes y true t 1 positive pos malignant churn churned default fraud bad fail failed failure defect sick dead died".split()
+    ["yes", "y", "true", "t", "1", "positive", "pos", "malignant", "churn", "churned", "default", "fraud", "bad", "fail", "failed", "failure", "defect", "sick", "dead", "died"]
 )
 
 
@@ -63,7 +63,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_.\-]+", "", name).casefold()
 
 
-def read_target(series: pd.Series[Any], kind: ColumnKind, *, classes: bool, positive: str | None, decimal: str) -> Target:
+def read_target(
+    series: pd.Series[Any], kind: ColumnKind, *, classes: bool, positive: str | None, decimal: str
+) -> Target:
     """Encode the target column of the whole table.
 
     Raises:
@@ -105,7 +107,11 @@ def _values(series: pd.Series[Any], kind: ColumnKind, decimal: str) -> Target:
 def _lost(name: str, missing: npt.NDArray[Any], bad: npt.NDArray[Any], infinite: npt.NDArray[Any]) -> list[Finding]:
     found = []
     if count := int(missing.sum()):
-        parts = [f"{int(rows.sum())} {what}" for rows, what in ((bad, "are no numbers"), (infinite, "are infinite")) if rows.any()]
+        parts = [
+            f"{int(rows.sum())} {what}"
+            for rows, what in ((bad, "are no numbers"), (infinite, "are infinite"))
+            if rows.any()
+        ]
         text = f"{count} rows have no target and were left out" + (f" ({', '.join(parts)})" if parts else "")
         found.append(Finding(kind="missing_target", columns=(name,), count=count, text=text, action="dropped"))
     return found
@@ -138,7 +144,9 @@ def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None) -> T
     if single:
         names = ", ".join(repr(text) for text in single[:5])
         text = f"classes with a single row ({names}) can be learned or checked, not both; these rows were left out"
-        findings.append(Finding(kind="rare_class", columns=(kind.name,), count=len(single), text=text, action="dropped"))
+        findings.append(
+            Finding(kind="rare_class", columns=(kind.name,), count=len(single), text=text, action="dropped")
+        )
     positive = _positive(kind.name, label(positive) if positive else None, classes, counts)
     return Target(kind.name, codes, tuple(classes), positive, tuple(findings))
 
@@ -150,7 +158,9 @@ def _check_class_count(kind: ColumnKind, counts: Counter[str]) -> None:
         raise InputError(f"Target column {kind.name!r} holds {many} different numbers: too many for classes.",
                          hint="Ask for a number to be predicted (tabular_regression).")  # fmt: skip
     if many > 20 and many > 0.5 * rows:
-        raise InputError(f"Target column {kind.name!r} has {many} different values in {rows} rows: it names rows, not classes.")
+        raise InputError(
+            f"Target column {kind.name!r} has {many} different values in {rows} rows: it names rows, not classes."
+        )
 
 
 def _class_order(text: str) -> tuple[int, float, str]:
@@ -164,9 +174,13 @@ def _class_order(text: str) -> tuple[int, float, str]:
 def _positive(name: str, asked: str | None, classes: list[str], counts: Counter[str]) -> str | None:
     """The positive class of a binary task: the one asked for, one that says yes, else the rarer one."""
     if asked is not None:
-        same = [text for text in classes if text == asked] or [text for text in classes if _plain(text) == _plain(asked)]
+        same = [text for text in classes if text == asked] or [
+            text for text in classes if _plain(text) == _plain(asked)
+        ]
         if not same:
-            raise InputError(f"Column {name!r} has no class {asked!r}.", hint=f"Its classes: {', '.join(classes[:10])}.")
+            raise InputError(
+                f"Column {name!r} has no class {asked!r}.", hint=f"Its classes: {', '.join(classes[:10])}."
+            )
         return same[0]
     if len(classes) != 2:
         return None

@@ -188,3 +188,13 @@ def _heads(words: str, found: list[Mention]) -> list[Mention]:
             found[i + 1] = replace(after, role=mention.role, marker=mention.marker, direct=True)
         heads.append(mention)
     return heads
+
+
+def said_roles(words: str, peek: Peek) -> dict[Role, tuple[str, ...]]:
+    """Columns that the words leave out, group by or order by."""
+    found: dict[Role, list[str]] = {"ignore": [], "group": [], "time": []}
+    for mention in mentions(words, peek):
+        single = mention.role in ("group", "time")
+        if mention.role in found and mention.column not in found[mention.role] and not (single and found[mention.role]):
+            found[mention.role].append(mention.column)
+    return {role: tuple(columns) for role, columns in found.items()}

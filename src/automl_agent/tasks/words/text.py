@@ -38,10 +38,15 @@ class Part:
     """Whether a word ends here."""
 
 
+def composed(text: str) -> str:
+    """The text in the form that positions refer to: an accent is part of its letter."""
+    return unicodedata.normalize("NFC", text)
+
+
 @lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """The text without accents, as long as its NFC form: `é` to `e`, `²` to `2`, every white space to a blank."""
-    return "".join(_plain(char) for char in unicodedata.normalize("NFC", text))
+    return "".join(_plain(char) for char in composed(text))
 
 
 def _plain(char: str) -> str:

@@ -74,10 +74,10 @@ def _column(fact: Mapping[str, Any], name: str) -> str:
         if len(edges) != len(counts) + 1 or not counts.sum():
             return ""
         axes = canvas.chart(104, width=210, left=6, right=6, top=6, bottom=22)
-        _histogram(axes, edges, counts)
+        _histogram(axes, np.arange(len(edges)), counts)  # bins are equally wide; values near 1e308 would overflow
         axes.set_yticks([])
-        ends = (edges[0], edges[-1])
-        axes.set_xticks(ends, [compact(float(end)) for end in ends])
+        ends = (float(edges[0]), float(edges[-1]))
+        axes.set_xticks((0, len(counts)), [compact(end) for end in ends])
         first, last = axes.get_xticklabels()
         first.set_horizontalalignment("left")
         last.set_horizontalalignment("right")

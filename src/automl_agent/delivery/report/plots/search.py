@@ -28,12 +28,15 @@ def trials(done: Sequence[Trial], plans: Sequence[Plan], metric: MetricSpec) -> 
     axes = canvas.chart(height, left=8, right=14, top=10, bottom=54)
     low, high, outside = _range([trial.score or 0.0 for trial in scored], metric)
     places = {row: len(rows) - 1 - index for index, row in enumerate(rows)}
+    dots: dict[tuple[int, int], list[float]] = {}  # drawn together: a run may have hundreds
     for trial in scored:
-        place = places.get(trial.plan, places.get("", 0))
-        _dot(axes, min(max(trial.score or 0.0, low), high), place - 0.12, levels.index(trial.fidelity), len(levels))
-    for row, place in places.items():
+        row = places.get(trial.plan, places.get("", 0)), levels.index(trial.fidelity)
+        dots.setdefault(row, []).append(min(max(trial.score or 0.0, low), high))
+    for (place, level), scores in dots.items():
+        _dots(axes, scores, place - 0.12, level, len(levels))
+    for plan, place in places.items():
         axes.axhline(place - 0.12, color=canvas.LINE, linewidth=1, zorder=0)
-        canvas.label(axes, 0, place + 0.26, short(titles.get(row, "Search over all plans"), 58),
+        canvas.label(axes, 0, place + 0.26, short(titles.get(plan, "Search over all plans"), 58),
                      transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set(xlim=_widened(low, high, 0.03), ylim=(-0.5, len(rows) - 0.5), yticks=[])
     canvas.names(axes, f"{metric.title} on validation")
@@ -169,10 +172,10 @@ def _widened(low: float, high: float, share: float) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _dot(axes: Any, x: float, y: float, level: int, levels: int, **style: Any) -> None:
+def _dots(axes: Any, x: Sequence[float], y: float, level: int, levels: int, **style: Any) -> None:
     share = (level + 1) / levels
-    axes.plot([x], [y], "o", markersize=4.5 + 5 * share, markerfacecolor=canvas.ACCENT, alpha=0.25 + 0.55 * share,
-              markeredgewidth=0, clip_on=False, zorder=2 + share, **style)  # fmt: skip
+    axes.plot(x, [y] * len(x), "o", markersize=4.5 + 5 * share, markerfacecolor=canvas.ACCENT, markeredgewidth=0,
+              alpha=0.25 + 0.55 * share, clip_on=False, zorder=2 + share, **style)  # fmt: skip
 
 
 def _legend(axes: Any, levels: Sequence[Fidelity]) -> None:
@@ -182,7 +185,7 @@ def _legend(axes: Any, levels: Sequence[Fidelity]) -> None:
     x = 6.0
     for index, level in enumerate(levels[-3:], start=max(len(levels) - 3, 0)):
         moved = axes.transAxes + ScaledTranslation(x / 72, -42 / 72, axes.figure.dpi_scale_trans)
-        _dot(axes, 0, 0, index, len(levels), transform=moved)
+        _dots(axes, [0], 0, index, len(levels), transform=moved)
         canvas.label(axes, 0, 0, rung_name(level), transform=axes.transAxes, x_shift=x + 9, y_shift=-42,
                      color=canvas.MUTED)  # fmt: skip
         x += canvas.width_of(rung_name(level)) + 30

@@ -16,8 +16,8 @@ TITLE = "Extremely randomised trees"
 TAGS = ("extra trees", "extratrees", "extremely randomised trees", "random forest", "forest", "tree", "trees", "bagging")
 PORTFOLIO = [
     {"n_estimators": 200, "max_features": 0.5, "min_samples_leaf": 1},
-    {"n_estimators": 200, "max_features": 1.0, "min_samples_leaf": 3},
     {"n_estimators": 200, "max_features": 0.7, "min_samples_leaf": 2},
+    {"n_estimators": 200, "max_features": 1.0, "min_samples_leaf": 3},
 ]
 SPACE = {
     "max_features": {"type": "float", "low": 0.1, "high": 1.0},

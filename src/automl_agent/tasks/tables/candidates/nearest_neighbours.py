@@ -12,7 +12,7 @@ from table_model import TableModel
 
 TITLE = "Nearest neighbours"
 TAGS = ("nearest neighbours", "nearest neighbors", "knn", "k-nn", "neighbours", "instance based")
-PORTFOLIO = [{"neighbours": 15, "power": 1.0}, {"neighbours": 5, "power": 1.0}, {"neighbours": 50, "power": 2.0}]
+PORTFOLIO = [{"neighbours": 50, "power": 2.0}, {"neighbours": 15, "power": 1.0}, {"neighbours": 5, "power": 1.0}]
 SPACE = {
     "neighbours": {"type": "int", "low": 1, "high": 100, "log": True},
     "power": {"type": "float", "low": 0.0, "high": 3.0},

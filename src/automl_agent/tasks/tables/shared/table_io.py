@@ -19,7 +19,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -92,7 +92,9 @@ def content_format(head: bytes, name: str) -> str:
     if head.startswith(b"PK\x03\x04"):
         return "excel"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if suffix in (".json", ".jsonl", ".ndjson") or (start[:1] in (b"{", b"[") and suffix not in (".csv", ".tsv", ".txt")):
+    if suffix in (".json", ".jsonl", ".ndjson") or (
+        start[:1] in (b"{", b"[") and suffix not in (".csv", ".tsv", ".txt")
+    ):
         lines = start.splitlines()
         return "jsonl" if start[:1] == b"{" and len(lines) > 1 and lines[0].rstrip().endswith(b"}") else "json"
     return "csv"
@@ -347,7 +349,8 @@ def _from_records(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _from_columns(names: list[str], columns: list[list[Any]]) -> pd.DataFrame:
     columns = columns or [[] for _ in names]
-    return pd.DataFrame({name: _objects(column) for name, column in zip(names, columns, strict=True)})
+    data = {name: pd.Series(_objects(column), dtype=object) for name, column in zip(names, columns, strict=True)}
+    return pd.DataFrame(data)
 
 
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], int | None], Loaded]] = {
@@ -426,7 +429,7 @@ def moment(value: Any, form: str | None = None) -> datetime | None:
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
     if isinstance(value, datetime) and value is not pd.NaT:
-        return (value.astimezone(timezone.utc) if value.tzinfo else value).replace(tzinfo=None)
+        return (value.astimezone(UTC) if value.tzinfo else value).replace(tzinfo=None)
     return datetime(value.year, value.month, value.day) if type(value) is date else None
 
 
@@ -443,7 +446,7 @@ def factor(series: pd.Series[Any]) -> tuple[np.ndarray[Any, Any], list[Any]]:
     if len(series) > SMALL:
         try:
             codes, values = pd.factorize(series)
-            return codes, list(values)
+            return codes, values.tolist()
         except TypeError:  # lists and the like cannot be hashed
             pass
     return np.arange(len(series)), series.tolist()

@@ -1,0 +1,237 @@
+"""The Prompt Agent by rules: words and a look at the data become a typed task, or the question that is still open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from automl_agent.agents.understanding.background import describe, hints, read_user
+from automl_agent.agents.understanding.constraints import read_constraints
+from automl_agent.agents.understanding.deliverables import read_deliverables
+from automl_agent.agents.understanding.models import read_models
+from automl_agent.errors import InputError
+from automl_agent.records import Constraint, DatasetSpec, Inference, Question, Request, Service, TaskSpec
+from automl_agent.tasks.family import MetricSpec, Peek, Reading, TaskFamily
+from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.mentions import said_roles
+from automl_agent.tasks.words.metric import metric_mentions, named_metric
+from automl_agent.tasks.words.target import require_column
+
+
+def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec | Question:
+    """The task that a request means, with a reason for everything that was inferred.
+
+    Every family that can read the data says how likely it is meant; the most confident one is taken.
+
+    Args:
+        request: words, data, and what the caller fixed.
+        families: installed task families by name.
+
+    Raises:
+        InputError: when a column, family, class or metric that was given does not exist, a metric does not fit the
+            target, or the constraints cannot be met together.
+    """
+    request = request.model_copy(update={"words": tx.composed(request.words)})
+    if not request.data and not request.test_data:
+        return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
+    asked = _asked(request, families)
+    peeks = _peeks(request, asked)
+    request = _checked_columns(request, next((peek for peek in peeks.values() if peek.columns), None))
+    readings = {name: asked[name].interpret(request, peek) for name, peek in peeks.items()}
+    name = min(readings, key=lambda name: (-readings[name].confidence, name))
+    reading, family, peek = readings[name], families[name], peeks[name]
+    if reading.question is not None:
+        return reading.question
+    return _task(request, family, peek, reading, families)
+
+
+# ---------------------------------------------------------------- families
+
+
+def _asked(request: Request, families: Mapping[str, TaskFamily]) -> Mapping[str, TaskFamily]:
+    """The families that may be meant."""
+    if request.family is None:
+        return families
+    if request.family not in families:
+        raise InputError(f"There is no task family {request.family!r}.", hint=f"Installed: {', '.join(families)}.")
+    return {request.family: families[request.family]}
+
+
+def _peeks(request: Request, families: Mapping[str, TaskFamily]) -> dict[str, Peek]:
+    """What each family sees in the data. Families of one class and area look once."""
+    looks: dict[tuple[type, str], Peek | None] = {}
+    found = {}
+    for name, family in families.items():
+        key = (type(family), family.area)
+        if key not in looks:
+            looks[key] = family.peek(request)
+        peek = looks[key]
+        if peek is not None:
+            found[name] = peek
+    if not found:
+        shown = ", ".join(str(source) for source in (*request.data, request.test_data) if source)
+        titles = ", ".join(family.title for family in families.values())
+        raise InputError(f"No task family can use {shown}.", hint=f"There are families for: {titles}.")
+    return found
+
+
+# ---------------------------------------------------------------- columns
+
+
+def _checked_columns(request: Request, peek: Peek | None) -> Request:
+    """The request with its column names as written in the data.
+
+    Raises:
+        InputError: when there is no such column, or one has two roles.
+    """
+    if peek is None:
+        return request
+    given = {"target": request.target, "time": request.time, "group": request.group}
+    fixed: dict[str, str] = {what: require_column(name, peek, what) for what, name in given.items() if name}
+    ignore = tuple(require_column(name, peek, "ignore") for name in request.ignore)
+    roles: dict[str, str] = {}
+    for what, name in (*fixed.items(), *(("ignore", name) for name in ignore)):
+        if name in roles and "target" in (what, roles[name]) or roles.get(name, what) != what and what == "ignore":
+            raise InputError(f"Column {name!r} cannot be both {roles[name]} and {what}.", hint="Choose one of them.")
+        roles[name] = what
+    return request.model_copy(update={**fixed, "ignore": ignore})
+
+
+def _roles(
+    request: Request, peek: Peek, target: str | None
+) -> tuple[dict[str, str | None], tuple[str, ...], list[Inference]]:
+    """Time, group and ignored columns: given by the caller, or said in the words."""
+    said = said_roles(request.words, peek)
+    inferences = []
+    found: dict[str, str | None] = {"time": request.time, "group": request.group}
+    for role in ("time", "group"):
+        columns = [name for name in said[role] if name != target]
+        if found[role] is None and columns:
+            found[role] = columns[0]
+            inferences.append(_from_words(role, columns[0]))
+    used = {target, found["time"], found["group"], *request.ignore}
+    more = [name for name in said["ignore"] if name not in used]
+    inferences += [_from_words("ignore", name) for name in more]
+    return found, (*request.ignore, *more), inferences
+
+
+def _from_words(role: str, column: str) -> Inference:
+    what = {"time": "order the rows by", "group": "keep rows together by", "ignore": "leave out"}[role]
+    return Inference(field=role, value=column, reason=f"The words say to {what} '{column}'.")
+
+
+# ---------------------------------------------------------------- metric
+
+
+def _metric(request: Request, family: TaskFamily, reading: Reading, constraints: tuple[Constraint, ...],
+            families: Mapping[str, TaskFamily]) -> tuple[str, Inference | None]:  # fmt: skip
+    """The metric, and why, when the reading does not say.
+
+    Raises:
+        InputError: when the metric does not exist, or is one of another family.
+    """
+    if request.metric:
+        try:
+            name = named_metric(request.metric, family.metrics)
+        except InputError:
+            _refuse_foreign_name(request.metric, family, families)
+            raise
+        return name, Inference(field="metric", value=name, reason=f"Given as '{request.metric}'.", by="user")
+    for constraint in constraints:
+        _refuse_foreign(constraint.measure, constraint.words, family, families)
+    own = [mention for mention in metric_mentions(request.words, family.metrics) if mention.weight > 0]
+    for mention in metric_mentions(request.words, _all_metrics(families)):
+        if not own and mention.weight > (1.0 if mention.everyday else 0.0):
+            _refuse_foreign(mention.name, mention.phrase, family, families)
+    limited = next((c for c in constraints if c.measure in family.metrics), None)
+    if not own and limited:
+        reason = f"The words set a limit on it: '{limited.words}'."
+        return limited.measure, Inference(field="metric", value=limited.measure, reason=reason)
+    return reading.metric or next(iter(family.metrics)), None
+
+
+def _all_metrics(families: Mapping[str, TaskFamily]) -> dict[str, MetricSpec]:
+    return {name: spec for family in families.values() for name, spec in family.metrics.items()}
+
+
+def _refuse_foreign(metric: str, phrase: str, family: TaskFamily, families: Mapping[str, TaskFamily]) -> None:
+    if metric in family.metrics or metric not in _all_metrics(families):
+        return
+    homes = " and ".join(other.title for other in families.values() if metric in other.metrics)
+    raise InputError(
+        f"'{phrase}' does not fit: {metric} is a metric of {homes}, and this is {family.title}.",
+        hint=f"Metrics here: {', '.join(family.metrics)}.",
+    )
+
+
+def _refuse_foreign_name(name: str, family: TaskFamily, families: Mapping[str, TaskFamily]) -> None:
+    try:
+        metric = named_metric(name, _all_metrics(families))
+    except InputError:
+        return
+    _refuse_foreign(metric, name, family, families)
+
+
+# ---------------------------------------------------------------- the task
+
+
+def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, families: Mapping[str, TaskFamily]
+          ) -> TaskSpec:  # fmt: skip
+    words = request.words
+    names = [name for known in family.candidates().values() for name in (known.name, *known.tags)]
+    constraints, warnings = read_constraints(words, _all_metrics(families), names)
+    metric, why = _metric(request, family, reading, constraints, families)
+    columns, ignore, said = _roles(request, peek, reading.target)
+    wishes = read_models(words, names)
+    inferences = [inference for inference in reading.inferences if not (why and inference.field == "metric")]
+    inferences += [*([why] if why else []), *said, *_given(request)]
+    return TaskSpec(
+        words=words,
+        user=read_user(words),
+        problem=describe(words, family.area, family.title, tuple(column.name for column in peek.columns)),
+        dataset=_datasets(peek, request),
+        model=(*wishes.required, *wishes.mentioned),
+        knowledge=hints(words),
+        service=Service(target_device="gpu" if re.search(r"\bgpus?\b|\bcuda\b", tx.low(words)) else "cpu"),
+        family=family.name,
+        target=reading.target,
+        positive=reading.positive,
+        metric=metric,
+        higher_is_better=family.metrics[metric].higher_is_better,
+        constraints=constraints,
+        deliverables=read_deliverables(words),
+        time=columns["time"],
+        group=columns["group"],
+        ignore=ignore,
+        options={**reading.options, **request.options},
+        inferences=tuple(_unique(inferences)),
+        warnings=(*reading.warnings, *warnings),
+    )
+
+
+def _given(request: Request) -> list[Inference]:
+    """What the caller fixed."""
+    given = {"family": request.family, "target": request.target, "positive": request.positive, "time": request.time,
+             "group": request.group}  # fmt: skip
+    return [Inference(field=field, value=value, reason="Given by the caller.", by="user")
+            for field, value in given.items() if value]  # fmt: skip
+
+
+def _unique(inferences: list[Inference]) -> list[Inference]:
+    """One inference a field (`ignore` may have several); the caller's word counts more than ours."""
+    fixed = {inference.field for inference in inferences if inference.by == "user"}
+    return [inference for inference in inferences if inference.by == "user" or inference.field not in fixed]
+
+
+def _datasets(peek: Peek, request: Request) -> tuple[DatasetSpec, ...]:
+    places = [*request.data, *([request.test_data] if request.test_data else [])]
+    return tuple(
+        DatasetSpec(
+            name=Path(place).stem or place,
+            source="link" if "://" in place else "upload",
+            location=place,
+            modality=peek.modality,
+        )
+        for place in places
+    )

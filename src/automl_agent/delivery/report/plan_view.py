@@ -1,0 +1,103 @@
+"""What the page shows of the plans and their trials, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl_agent.delivery.report.content import ReportContent
+from automl_agent.delivery.report.plots.search import rung_name
+from automl_agent.delivery.report.words import DASH, duration, listing, number, plural, quantity
+from automl_agent.records import Note, Plan, TaskResult, Trial, Verdict
+from automl_agent.tasks.family import loss
+
+_TRIALS_SHOWN = 40
+"""Of each plan, the best ones."""
+
+
+def plans(content: ReportContent) -> list[dict[str, Any]]:
+    notes = {note.id: note for note in content.notes}
+    shown = [_plan(content, plan, notes) for plan in content.plans]
+    known = {plan.id for plan in content.plans}
+    if rest := [trial for trial in content.trials if trial.plan not in known]:
+        shown.append({"title": "Search over all plans", "trials": _trials(content, rest)})
+    return shown
+
+
+def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[str, Any]:
+    verdict: Verdict | None = content.plan_verdicts.get(plan.id)
+    tried = [trial for trial in content.trials if trial.plan == plan.id]
+    trials = _trials(content, tried)
+    best = next((row for row in trials["rows"] if not row["error"]), None)  # at the plan's highest fidelity
+    return {
+        "title": plan.title,
+        "plan": plan,
+        "best": f"best {best['score']} on {best['rung']}" if best else "no score",
+        "verdict": verdict,
+        "notes": [_note(notes.get(name), name) for name in plan.notes],
+        "agents": [_agent(result) for result in content.results if result.plan == plan.id],
+        "trials": trials,
+    }
+
+
+def _note(note: Note | None, name: str) -> dict[str, str]:
+    if note is None:
+        return {"title": name, "source": "", "link": ""}
+    link = note.source if note.source.startswith(("https://", "http://")) else ""
+    return {"title": note.title, "source": note.source, "link": link}
+
+
+def _agent(result: TaskResult) -> dict[str, Any]:
+    output, kept, rejected = result.output, [], {}
+    if output is not None and output.kind == "recipe":
+        kept, rejected = list(output.steps), dict.fromkeys(output.rejected, "")
+    elif output is not None:
+        kept = [choice.candidate for choice in output.choices]
+        rejected = dict(output.rejected) if output.kind == "shortlist" else {}
+    return {
+        "role": result.role,
+        "summary": result.summary,
+        "error": result.error,
+        "kept": kept,
+        "rejected": rejected,
+        "measured": [(one.what, quantity(one.value, one.unit)) for one in result.measurements],
+        "seconds": duration(result.seconds),
+    }
+
+
+def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
+    """The trials that saw most data first, the best of them on top, failures last."""
+
+    def order(trial: Trial) -> tuple[Any, ...]:
+        if trial.score is None:
+            return 1, 0, 0, 0.0, trial.id
+        level = trial.fidelity
+        return 0, -(level.rows or 1 << 62), -level.folds, loss(content.metric, trial.score), trial.id
+
+    ordered = sorted(tried, key=order)
+    rows = [
+        {
+            "candidate": trial.candidate, "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
+            "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
+            "rung": rung_name(trial.fidelity), "score": number(trial.score), "error": trial.error,
+            "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
+            if len(trial.fold_scores) > 1 else "",
+            "fit": duration(trial.fit_seconds),
+            "latency": quantity(trial.latency_ms, "ms") if trial.latency_ms else DASH,
+            "size": quantity(trial.size_mb, "MB") if trial.size_mb else DASH, "cached": trial.cached,
+        }
+        for trial in ordered[:_TRIALS_SHOWN]
+    ]  # fmt: skip
+    return {"rows": rows, "total": len(tried), "more": max(len(tried) - _TRIALS_SHOWN, 0)}
+
+
+def revisions(content: ReportContent) -> list[dict[str, Any]]:
+    """For each revision: how many candidates it really ran, and the best of them."""
+    rounds = sorted({trial.revision for trial in content.trials if trial.revision})
+    runs = []
+    for revision in rounds:
+        new = [trial for trial in content.trials if trial.revision == revision]
+        best = [f"{row['candidate']} {row['score']}" for row in _trials(content, new)["rows"][:5] if not row["error"]]
+        runs.append(
+            {"revision": revision, "count": plural(len(new), "new trial"), "best": listing(best) or "none scored"}
+        )
+    return runs

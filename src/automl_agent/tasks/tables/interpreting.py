@@ -1,0 +1,223 @@
+"""How the table families understand a request: target, positive class and metric, from the words and the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from automl_agent.errors import InputError
+from automl_agent.records import Inference, Question, Request
+from automl_agent.tasks.family import MetricSpec, Peek, PeekColumn, Reading
+from automl_agent.tasks.words import cues, text
+from automl_agent.tasks.words.mentions import said_roles
+from automl_agent.tasks.words.metric import metric_mentions, named_metric, read_metric
+from automl_agent.tasks.words.positive import find_positive
+from automl_agent.tasks.words.target import (
+    Match,
+    decided,
+    find_target,
+    numeric,
+    plausible,
+    require_column,
+)
+
+Kind = Literal["classification", "regression"]
+
+_OTHER = {"classification": "regression", "regression": "classification"}
+_CLASS_NAMES = {
+    "class",
+    "label",
+    "category",
+    "type",
+    "species",
+    "group",
+    "kind",
+    "cluster",
+    "segment",
+    "digit",
+    "letter",
+}
+_MANY = 20
+_IMBALANCED = 0.35
+"""Share of the rarer of two classes below which accuracy says little."""
+
+
+def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mapping[str, MetricSpec]) -> Reading:
+    """Say how likely a request means this kind of task on a table, and how it would be done.
+
+    Args:
+        request: words and what the caller fixed.
+        peek: what the table looks like; without one nothing is meant for a table.
+        kind: what the family does with the target.
+        metrics: metrics of the family.
+
+    Raises:
+        InputError: when the caller fixed a column or a class that is not there.
+    """
+    if peek is None or not peek.columns:
+        return Reading(0.0)
+    words = text.composed(request.words)
+    roles = said_roles(words, peek)
+    without = {*request.ignore, *roles["ignore"], *roles["group"], *roles["time"], request.time, request.group} - {None}
+    matches = _matches(request, words, peek, metrics, {name for name in without if name})
+    wish = None if request.family or request.target else _other_wish(words, peek, matches)
+    if wish:
+        return Reading(0.3, question=_not_served(wish, kind))
+    chosen = decided(matches)
+    if len(chosen) != 1:
+        return Reading(_unsure(words, kind), question=_which(chosen, peek, without), inferences=())
+    column = peek.column(chosen[0].column)
+    assert column is not None
+    said, phrase = read_metric(words, metrics)
+    confidence, reason = _confidence(column, peek, words, kind, said or _fixed(request, metrics))
+    inferences = [Inference(field="family", value=f"tabular_{kind}", reason=reason)]
+    if not request.target:
+        inferences.append(Inference(field="target", value=column.name, reason=chosen[0].reason))
+    positive, warnings = None, []
+    if kind == "classification":
+        positive, found, warnings = _positive(request, words, column)
+        inferences += found
+    metric = said or _usual(column, kind)[0]
+    if not request.metric:
+        because = f"The words say '{phrase}'." if said else _usual(column, kind)[1]
+        inferences.append(Inference(field="metric", value=metric, reason=because))
+    return Reading(confidence, column.name, positive, metric, inferences=tuple(inferences), warnings=tuple(warnings))
+
+
+# ---------------------------------------------------------------- target
+
+
+def _matches(request: Request, words: str, peek: Peek, metrics: Mapping[str, MetricSpec], without: set[str]
+             ) -> tuple[Match, ...]:  # fmt: skip
+    if request.target:
+        return (Match(require_column(request.target, peek, "target"), 1.0, "Given by the caller."),)
+    masked = [(mention.start, mention.end) for mention in metric_mentions(words, metrics)]
+    return find_target(words, peek, without=without, masked=masked)
+
+
+def _which(chosen: tuple[Match, ...], peek: Peek, without: set[str | None]) -> Question:
+    """The question when no column, or several, can be meant."""
+    if chosen:
+        names = tuple(match.column for match in chosen)
+        return Question(field="target", text="Which of these columns shall be predicted?", choices=names)
+    names = plausible(peek, {name for name in without if name})
+    text = f"Which column shall be predicted? The words name none. Columns that could be: {', '.join(names[:_MANY])}"
+    return Question(field="target", text=text + (", ..." if len(names) > _MANY else "."), choices=names)
+
+
+def _unsure(words: str, kind: Kind) -> float:
+    return 0.3 if cues.asks_for(words) == {"classification": "class", "regression": "number"}[kind] else 0.25
+
+
+# ---------------------------------------------------------------- family
+
+
+def _other_wish(words: str, peek: Peek, matches: tuple[Match, ...]) -> tuple[str, str] | None:
+    """A task that tables cannot do row by row, when the words ask for one."""
+    wish = cues.other_wish(words)
+    if wish is None:
+        return None
+    best = peek.column(matches[0].column) if matches else None
+    if wish[0] == "forecasting":
+        dated = any(column.kind == "date" for column in peek.columns)
+        return wish if dated and (best is None or numeric(best, peek.rows)) else None
+    return None if matches and matches[0].strength >= 0.8 else wish
+
+
+def _not_served(wish: tuple[str, str], kind: Kind) -> Question:
+    return Question(
+        field="family",
+        text=f"The words ask for {wish[0]} ('{wish[1]}'), and no installed task family serves that. A single column can be"
+        f" predicted row by row: choose tabular_{kind} or tabular_{_OTHER[kind]} and name the target.",
+        choices=("tabular_classification", "tabular_regression"),
+    )
+
+
+def _fixed(request: Request, metrics: Mapping[str, MetricSpec]) -> str | None:
+    """The caller's metric, when it is one of these."""
+    try:
+        return named_metric(request.metric, metrics) if request.metric else None
+    except InputError:
+        return None
+
+
+def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: str | None) -> tuple[float, str]:
+    """How well the target fits the kind of task, and why."""
+    wanted = cues.asks_for(words)
+    if column.kind in ("category", "boolean", "text", "constant", "id"):
+        fits = {"classification": 0.95, "regression": 0.05}
+        reason = f"'{column.name}' holds {column.distinct} different labels."
+    elif column.kind == "number" and numeric(column, peek.rows):
+        coded = _codes(column) and (wanted == "class" or set(text.names(column.name)) & _CLASS_NAMES)
+        fits = {"classification": 0.75 if coded else 0.1, "regression": 0.6 if coded else 0.95}
+        reason = f"'{column.name}' holds numbers, {column.distinct} different ones in {peek.rows} rows."
+    elif column.kind == "number" and column.distinct > 2:
+        number = wanted == "number" or set(text.names(column.name)) & {"count", "number", "amount", "price"}
+        fits = {"classification": 0.5, "regression": 0.7} if number else {"classification": 0.7, "regression": 0.5}
+        reason = f"'{column.name}' holds only {column.distinct} different numbers."
+    elif column.kind == "number":
+        fits = {"classification": 0.95, "regression": 0.2}
+        reason = f"'{column.name}' holds only {column.distinct} different numbers."
+    else:
+        fits = {"classification": 0.1, "regression": 0.1}
+        reason = f"'{column.name}' is a column of kind {column.kind}."
+    confidence = fits[kind]
+    if metric and 0.1 < min(fits.values()):  # the metric settles what the column leaves open
+        return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}."
+    return confidence, reason
+
+
+def _codes(column: PeekColumn) -> bool:
+    """Whether a column of numbers could hold codes of classes."""
+    return column.distinct <= 100 and all(value.strip().lstrip("-").isdigit() for value in column.examples)
+
+
+# ---------------------------------------------------------------- positive class and metric
+
+
+def _positive(request: Request, words: str, column: PeekColumn) -> tuple[str | None, list[Inference], list[str]]:
+    if request.positive:
+        return _given_positive(request.positive, column)
+    found = find_positive(words, column)
+    if found is None:
+        return None, [], []
+    return found[0], [Inference(field="positive", value=found[0], reason=found[1])], []
+
+
+def _given_positive(value: str, column: PeekColumn) -> tuple[str | None, list[Inference], list[str]]:
+    """The caller's positive class, as written in the data.
+
+    Raises:
+        InputError: when the column has no such value.
+    """
+    if column.distinct > 2:
+        return None, [], [f"'{column.name}' has {column.distinct} classes: the positive class {value!r} is not used."]
+    known = {text.low(example).strip(): example for example in column.examples}
+    key = text.low(value).strip()
+    if column.examples and value not in column.examples and key not in known:
+        values = " or ".join(column.examples)
+        raise InputError(f"'{column.name}' has no value {value!r} (positive).", hint=f"It is {values}.")
+    return value if value in column.examples else known.get(key, value), [], []
+
+
+def _usual(column: PeekColumn, kind: Kind) -> tuple[str, str]:
+    """The metric when the words name none, and why."""
+    if kind == "regression":
+        return "rmse", "No metric was named: rmse is in the unit of the target and punishes large errors."
+    shares: tuple[float, ...] = getattr(column, "shares", ())
+    rarest = min(shares) if len(shares) == column.distinct else None
+    if column.distinct != 2:
+        if rarest is not None and rarest < 0.25 / column.distinct:
+            return (
+                "f1_macro",
+                f"No metric was named, and the rarest class has {rarest:.1%} of the rows: all classes count.",
+            )
+        return "accuracy", f"No metric was named: accuracy is usual for {column.distinct} classes."
+    if rarest is None:
+        return "f1", "No metric was named: f1 of the positive class holds for rare classes, too."
+    if rarest < _IMBALANCED:
+        return (
+            "f1",
+            f"No metric was named, and only {rarest:.0%} of the rows are of the rarer class: accuracy misleads.",
+        )
+    return "accuracy", "No metric was named, and both classes are frequent."
