@@ -30,12 +30,12 @@ def words(values: list[str | None]) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def typed_frame(rows: int = 300, seed: int = 0) -> pd.DataFrame:
+def typed_frame(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(rng.normal(size=(rows, 3)), columns=["a", "b", "name {with: [signs]} 🙂"])
     frame.loc[::7, "a"] = np.nan
     frame["colour"] = words(list(rng.choice(["red", "green", "blue", None], rows)))
-    frame["town"] = words([f"town {number}" for number in rng.integers(0, 60, rows)])
+    frame["town"] = words([f"town {number}" for number in rng.integers(0, 40, rows)])
     frame["flag"] = words(list(rng.choice(["True", "False"], rows)))
     frame["day"] = pd.to_datetime("2021-03-01") + pd.to_timedelta(rng.integers(0, 800, rows), unit="D")
     frame.loc[5, "day"] = pd.NaT
@@ -55,7 +55,9 @@ def target_of(frame: pd.DataFrame, kind: str) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", ["tree", "matrix"])
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-@pytest.mark.parametrize("steps", [(), *((step,) for step in STEPS), STEPS], ids=lambda steps: "+".join(steps) or "none")
+@pytest.mark.parametrize(
+    "steps", [(), *((step,) for step in STEPS), STEPS], ids=lambda steps: "+".join(steps) or "none"
+)
 def test_every_step_round_trips_and_one_row_equals_the_batch(
     mode: str, kind: str, steps: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -66,7 +68,7 @@ def test_every_step_round_trips_and_one_row_equals_the_batch(
     fitted = encoder.fit_transform(frame, target_of(frame, kind))
     batch = encoder.transform(new)
 
-    assert fitted.shape == (300, batch.shape[1])
+    assert fitted.shape == (200, batch.shape[1])
     assert batch.dtype == np.float64
     assert not np.isinf(batch[~np.isnan(batch)]).any()
     assert mode == "tree" or not np.isnan(batch).any()
@@ -125,7 +127,7 @@ def test_interactions_find_a_ratio() -> None:
     frame = pd.DataFrame(rng.uniform(1, 5, size=(800, 4)), columns=list("abcd"))
     ratio = (frame["b"] / frame["d"]).to_numpy()
     fitted = Encoder(("interactions",), "tree", "regression").fit_transform(frame, ratio)
-    assert any(np.allclose(column, ratio) for column in fitted.T)
+    assert any(np.allclose(column, ratio) or np.allclose(column, 1 / ratio) for column in fitted.T)
 
 
 def test_category_pairs_find_an_exclusive_or() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import zipfile
 
@@ -113,14 +112,11 @@ def test_a_byte_beyond_the_head_that_is_not_utf8_changes_the_encoding(tmp_path):
         ('{"x": 1},[y]\n1,2\n3,4\n', True, ['{"x": 1}', "[y]"]),
         ("a b,😀\n1,2\n3,4\n", True, ["a b", "😀"]),
         (" a , \n1,2\n3,4\n", True, ["a", "column_2"]),
-        ('"x" "y"\n', True, None),
     ],
 )
 def test_header_and_names(tmp_path, text, header, names):
     path = tmp_path / "t.csv"
     path.write_text(text)
-    if names is None:
-        pytest.skip("spaces are no delimiter")
     table = read_table(Source(path))
     assert table.options["header"] is header
     assert list(table.frame.columns) == names
@@ -322,7 +318,8 @@ def test_importing_the_rooms_loads_no_pandas():
     import sys
 
     names = "acquiring, dataset, kinds, leakage, peeking, profiling, reading, sources, splitting"
-    code = f"from automl_agent.tasks.tables import {names}\nimport sys; assert not {{'pandas', 'sklearn', 'pyarrow'}} & set(sys.modules)"
+    heavy = "{'pandas', 'sklearn', 'pyarrow'}"
+    code = f"from automl_agent.tasks.tables import {names}; import sys; assert not {heavy} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -332,4 +329,3 @@ def test_archive_streams_are_bounded(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
     with pytest.raises(ValueError, match="far more"):
         table_io.read(path)
-    assert io.DEFAULT_BUFFER_SIZE > 0

@@ -82,7 +82,7 @@ class View:
             case PlanMade():
                 self.plans.append(event.plan.title)
             case TrialFinished():
-                self.trials = max(self.trials + 1, event.count)
+                self.trials = max(self.trials + (not event.trial.cached), event.count)
                 self.failed += bool(event.trial.error)
             case BestSoFar():
                 self.best = f"{event.metric} {event.score:.4g} ({event.candidate})"

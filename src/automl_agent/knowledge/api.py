@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_agent.errors import InputError
+from automl_agent.knowledge.index import StoreError
 from automl_agent.knowledge.notes import note_files, read_note
 from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.records import Note
@@ -75,5 +76,8 @@ def _updated(home: Path, folder: Path | None, rebuild: bool) -> dict[str, Any]:
     with KnowledgeStore(home, folder) as store:
         try:
             return store.update(rebuild=rebuild)
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             raise InputError(f"The knowledge store in {store.root} cannot be written: {error}.") from error
+        except StoreError as error:
+            hint = "Make it anew with: automl-agent knowledge build"
+            raise InputError(f"The knowledge store in {store.root} is damaged ({error}).", hint=hint) from error

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sqlite3
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,10 @@ from automl_agent.records import Note
 
 REACH = 64
 """Notes that a query takes from Chroma before they are ranked."""
+
+
+class StoreError(Exception):
+    """Chroma cannot open, read or write its files."""
 
 
 @dataclass(frozen=True)
@@ -71,54 +77,64 @@ class ChromaIndex:
     """
 
     def __init__(self, folder: Path, embedding: Embedding, kind: str) -> None:
-        """Open or make the store. The caller holds the lock of the folder."""
+        """Open or make the store. The caller holds the lock of the folder.
+
+        Raises:
+            StoreError: when Chroma cannot open its files.
+        """
         self.embedding = embedding
         self._notes: dict[str, Note] = {}
         self._vectors: dict[str, Sequence[float]] = {}
+        _check(folder / "chroma.sqlite3")
         chromadb, function = _chroma()
         settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
-        self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
-        self._collection = self._client.get_or_create_collection(
-            f"notes-{slug(kind)}",
-            embedding_function=function(embedding.embed_documents),
-            configuration={"hnsw": {"space": "cosine"}},
-        )
+        with _translated(folder):
+            self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
+            self._collection = self._client.get_or_create_collection(
+                f"notes-{slug(kind)}",
+                embedding_function=function(embedding.embed_documents),
+                configuration={"hnsw": {"space": "cosine"}},
+            )
 
     def update(self, notes: Sequence[Note]) -> Changes:
         name = embedding_name(self.embedding)
-        found = self._collection.get(include=["metadatas"])
+        with _translated():
+            found = self._collection.get(include=["metadatas"])
         have = {key: (meta or {}).get("digest") for key, meta in zip(found["ids"], found["metadatas"], strict=True)}
         want = {note.id: _digest(note, name) for note in notes}
         fresh = [note for note in notes if have.get(note.id) != want[note.id]]
         gone = [key for key in have if key not in want]
         changed = [note.id for note in fresh if note.id in have]
-        if gone or changed:  # deleted first: writing over a note would keep its old metadata
-            self._collection.delete(ids=[*gone, *changed])
-        if fresh:
-            self._add(fresh, want)
+        vectors = self.embedding.embed_documents([document(note) for note in fresh]) if fresh else []
+        with _translated():
+            if gone or changed:  # deleted first: writing over a note would keep its old metadata
+                self._collection.delete(ids=[*gone, *changed])
+            if fresh:
+                self._add(fresh, vectors, want)
         self._notes = {note.id: note for note in notes}
         self._vectors = {}
         return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))
 
     def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
-        found = self._collection.query(
-            query_embeddings=[list(vector)],
-            n_results=min(REACH, max(1, len(self._notes))),
-            where={"families": {"$contains": family}} if family else None,
-            include=["distances"],
-        )
-        if not self._vectors:  # once: handing vectors over with every answer would cost more than the search
-            stored = self._collection.get(include=["embeddings"])
-            self._vectors = dict(zip(stored["ids"], stored["embeddings"], strict=True))
+        with _translated():
+            found = self._collection.query(
+                query_embeddings=[list(vector)],
+                n_results=min(REACH, max(1, len(self._notes))),
+                where={"families": {"$contains": family}} if family else None,
+                include=["distances"],
+            )
+            if not self._vectors:  # once: handing vectors over with every answer would cost more than the search
+                stored = self._collection.get(include=["embeddings"])
+                self._vectors = dict(zip(stored["ids"], stored["embeddings"], strict=True))
         rows = zip(found["ids"][0], found["distances"][0], strict=True)
-        hits = [Hit(self._notes[key], self._vectors[key], 1.0 - float(far)) for key, far in rows if key in self._notes]
+        known = self._notes.keys() & self._vectors.keys()
+        hits = [Hit(self._notes[key], self._vectors[key], 1.0 - float(far)) for key, far in rows if key in known]
         return sorted(hits, key=lambda hit: (-hit.similarity, hit.note.id))
 
     def close(self) -> None:
         self._client.close()
 
-    def _add(self, notes: Sequence[Note], digests: dict[str, str]) -> None:
-        vectors = self.embedding.embed_documents([document(note) for note in notes])
+    def _add(self, notes: Sequence[Note], vectors: Sequence[Sequence[float]], digests: dict[str, str]) -> None:
         self._collection.add(
             ids=[note.id for note in notes],
             embeddings=[unit(vector) for vector in vectors],
@@ -137,6 +153,41 @@ def unit(vector: Sequence[float]) -> list[float]:
 
 def _digest(note: Note, embedding: str) -> str:
     return hashlib.sha256(f"{embedding}\n{note.model_dump_json()}".encode()).hexdigest()
+
+
+@contextmanager
+def _translated(folder: Path | None = None) -> Iterator[None]:
+    """What goes wrong inside Chroma (its own errors, SQLite's, half-made objects) becomes a `StoreError`.
+
+    With a folder, what Chroma keeps in this process of a store that failed to open is dropped: the next try starts
+    afresh.
+    """
+    try:
+        yield
+    except Exception as error:
+        if folder is not None:
+            with suppress(Exception):
+                from chromadb.api.shared_system_client import SharedSystemClient
+
+                SharedSystemClient._identifier_to_system.pop(str(folder), None)
+        raise StoreError(f"{type(error).__name__}: {error}") from error
+
+
+def _check(file: Path) -> None:
+    """Look for damage before Chroma does: a damaged file can make it abort the whole process.
+
+    Raises:
+        StoreError: when the file is not a sound database.
+    """
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=5.0)) as database:
+            verdict = str(database.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        raise StoreError(f"{type(error).__name__}: {error}") from error
+    if verdict != "ok":
+        raise StoreError(" ".join(verdict.split()))
 
 
 def _not_given(_: list[str]) -> list[list[float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automl_agent.records import Note
 from automl_agent.tasks.candidate import holds
@@ -61,41 +61,43 @@ def applies(note: Note, meta: Mapping[str, float]) -> bool:
 
 def ranked(hits: Sequence[Hit], meta: Mapping[str, float], k: int) -> tuple[Note, ...]:
     """The `k` best notes with `applies` and `relevance` set, those that apply before those that do not."""
-    judged = [_judged(hit, meta) for hit in hits]
-    chosen: list[Hit] = []
-    for wanted in (True, False):
-        _choose([hit for hit in judged if hit.note.applies is wanted], chosen, k)
-    return tuple(hit.note for hit in chosen)
+    fitting = [replace(hit, similarity=_relevance(hit, meta)) for hit in hits if applies(hit.note, meta)]
+    others = [hit for hit in hits if not applies(hit.note, meta)]
+    chosen = _chosen(fitting, [], k)
+    rest = _chosen(others, chosen, k - len(chosen))
+    return tuple(_judged(hit, True) for hit in chosen) + tuple(_judged(hit, False) for hit in rest)
 
 
-def _judged(hit: Hit, meta: Mapping[str, float]) -> Hit:
-    fits = applies(hit.note, meta)
-    relevance = hit.similarity + (SPECIFIC if meta and hit.note.when and fits else 0.0)
-    note = hit.note.model_copy(update={"applies": fits, "relevance": round(min(1.0, max(0.0, relevance)), 4)})
-    return Hit(note, hit.vector, relevance)
+def _relevance(hit: Hit, meta: Mapping[str, float]) -> float:
+    return hit.similarity + (SPECIFIC if meta and hit.note.when else 0.0)
 
 
-def _choose(candidates: Sequence[Hit], chosen: list[Hit], k: int) -> None:
-    """Add to `chosen`, one at a time, what is relevant and unlike what is there (maximal marginal relevance).
+def _judged(hit: Hit, fits: bool) -> Note:
+    return hit.note.model_copy(update={"applies": fits, "relevance": round(min(1.0, max(0.0, hit.similarity)), 4)})
 
-    What is added is ordered by relevance in the end: variety decides who is in, relevance who comes first.
+
+def _chosen(candidates: Sequence[Hit], before: Sequence[Hit], k: int) -> list[Hit]:
+    """Up to `k` hits, taken one at a time for being relevant and unlike those taken (maximal marginal relevance).
+
+    What is returned is ordered by relevance: variety decides who is in, relevance who comes first.
     """
     import numpy as np
 
-    if not candidates:
-        return
-    vectors = np.asarray([hit.vector for hit in candidates], dtype=np.float64)
+    candidates = sorted(candidates, key=lambda hit: (-hit.similarity, hit.note.id))[: max(16, 3 * k)]
+    if not candidates or k < 1:
+        return []
+    vectors = np.array([hit.vector for hit in candidates], dtype=np.float32)
     relevance = np.array([hit.similarity for hit in candidates])
     likeness = np.zeros(len(candidates))
-    for other in chosen:
-        likeness = np.maximum(likeness, vectors @ np.asarray(other.vector, dtype=np.float64))
-    added: list[Hit] = []
-    while len(chosen) + len(added) < k:
+    for other in before:
+        likeness = np.maximum(likeness, vectors @ np.asarray(other.vector, dtype=np.float32))
+    taken: list[int] = []
+    while len(taken) < k:
         gains = np.where(likeness < SAME, relevance - DIVERSITY * likeness, -np.inf)
         place = int(gains.argmax())
         if gains[place] == -np.inf:
             break
-        added.append(candidates[place])
+        taken.append(place)
         likeness = np.maximum(likeness, vectors @ vectors[place])
         likeness[place] = 1.0
-    chosen.extend(sorted(added, key=lambda hit: (-hit.similarity, hit.note.id)))
+    return [candidates[place] for place in sorted(taken)]

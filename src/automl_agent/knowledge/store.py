@@ -7,9 +7,10 @@ not writable does not cost the run: the notes are then ranked in memory, with a 
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +18,9 @@ from typing import Any
 
 from automl_agent.errors import InputError
 from automl_agent.knowledge.embedding import Embedding, HashedWords, embedding_name
-from automl_agent.knowledge.index import Changes, ChromaIndex, Index, MemoryIndex, unit
+from automl_agent.knowledge.index import Changes, ChromaIndex, Index, MemoryIndex, StoreError, unit
 from automl_agent.knowledge.lock import exclusive
-from automl_agent.knowledge.notes import default_folder, load_notes
+from automl_agent.knowledge.notes import default_folder, load_notes, note_files, read_note
 from automl_agent.knowledge.ranking import document, facts, ranked
 from automl_agent.records import Note
 
@@ -97,7 +98,8 @@ class KnowledgeStore:
 
         Raises:
             InputError: when a note is not valid.
-            OSError, TimeoutError: when the store cannot be written or is held by another process.
+            OSError: when the store cannot be written, or (`TimeoutError`) is held by another process.
+            StoreError: when its files are damaged; `rebuild` makes them anew.
         """
         start = time.monotonic()
         with self._opening:
@@ -137,17 +139,28 @@ class KnowledgeStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with exclusive(self.root / "lock", LOCK_SECONDS):
             embedding = self._given or self._lexicon(notes, rebuild)
-            kind = embedding.kind if isinstance(embedding, HashedWords) else embedding_name(embedding)
-            index = ChromaIndex(self.root / "chroma", embedding, kind)
+            index = self._chroma(embedding, rebuild)
             try:
-                if rebuild:
-                    index.update(())
                 changes = index.update(notes)
             except BaseException:
                 index.close()
                 raise
         self._index, self._embedding = index, embedding
         return changes
+
+    def _chroma(self, embedding: Embedding, rebuild: bool) -> ChromaIndex:
+        """The store on disk. To be rebuilt, it is emptied, or thrown away if it is too damaged for that."""
+        folder = self.root / "chroma"
+        kind = embedding.kind if isinstance(embedding, HashedWords) else embedding_name(embedding)
+        if not rebuild:
+            return ChromaIndex(folder, embedding, kind)
+        try:
+            index = ChromaIndex(folder, embedding, kind)
+            index.update(())
+        except StoreError:
+            shutil.rmtree(folder, ignore_errors=True)
+            return ChromaIndex(folder, embedding, kind)
+        return index
 
     def _lexicon(self, notes: tuple[Note, ...], rebuild: bool) -> HashedWords:
         """The saved weights of terms, learned anew when too many notes were not there at the time."""
@@ -163,15 +176,13 @@ class KnowledgeStore:
         listed.write_text("\n".join(sorted(names)), encoding="utf-8")
         return words
 
-    def _own_notes(self) -> tuple[Note, ...]:
+    def _own_notes(self) -> Iterator[Note]:
         """The user's notes; one that was broken by hand is left out with a warning, since a run must not fail of it."""
-        if not self.own.is_dir():
-            return ()
-        try:
-            return load_notes(self.own)
-        except InputError as error:
-            _log.warning("The notes in %s are left out: %s", self.own, error)
-            return ()
+        for path in note_files(self.own) if self.own.is_dir() else ():
+            try:
+                yield read_note(path)
+            except InputError as error:
+                _log.warning("A note is left out: %s", error)
 
     def _fall_back(self, error: Exception) -> None:
         with self._opening:
@@ -182,8 +193,8 @@ class KnowledgeStore:
 
     def _in_memory(self, error: Exception) -> None:
         _log.warning(
-            "The knowledge store in %s cannot be used (%s: %s); notes are ranked in memory.",
-            self.root, type(error).__name__, error,
+            "The knowledge store in %s cannot be used (%s: %s); notes are ranked in memory. "
+            "If this stays so: automl-agent knowledge build", self.root, type(error).__name__, error,
         )  # fmt: skip
         notes = self.notes()
         self._embedding = HashedWords.learn([document(note) for note in notes])

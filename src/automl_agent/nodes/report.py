@@ -61,8 +61,7 @@ def _delivered(state: State, stage: Stage) -> Report:
     for check in (bundle.server, bundle.retrain):
         if check is not None and not check.ok:
             status, reason = "failed", f"The bundle did not pass its own check: {check.text}"
-    page = Path(state["out"]) / "report.html"
-    write_report(page, _content(state, stage))
+    page = _page(state, stage)
     return Report(
         status=status,
         reason=reason,
@@ -78,9 +77,20 @@ def _delivered(state: State, stage: Stage) -> Report:
         constraints=verdict.checks,
         bundle=bundle.path,
         predictions=str(Path(state["out"]) / "predictions.csv"),
-        report=str(page),
+        report=page,
         **_common(state, stage),
     )
+
+
+def _page(state: State, stage: Stage) -> str | None:
+    """Write the page. A fault of a plot must not cost the model."""
+    page = Path(state["out"]) / "report.html"
+    try:
+        write_report(page, _content(state, stage))
+    except Exception as error:
+        stage.remark(f"The report page could not be drawn: {type(error).__name__}: {error}", "warning")
+        return None
+    return str(page)
 
 
 def _common(state: State, stage: Stage) -> dict[str, Any]:

@@ -202,11 +202,10 @@ class TrialRunner:
         try:
             result = future.result()
         except JobError as error:
-            if error.kind == "error":
-                result = {"error": str(error), "kind": error.kind}
-            else:  # a time-out or a crash may not happen again: not remembered
-                item.error = item.error or f"{error.kind}: {error}"
+            if error.kind != "error" or str(error).startswith("TimeoutError"):
+                item.error = item.error or f"{error.kind}: {error}"  # may not happen again: not remembered
                 return
+            result = {"error": str(error) or "failed without a message", "kind": error.kind}
         self.store.put(item.keys[fold], result)
         item.folds[fold] = result
         item.error = item.error or result.get("error", "")

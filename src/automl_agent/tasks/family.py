@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -56,9 +57,9 @@ class Candidate:
     shared: tuple[Path, ...] = ()
     """Shared files that the candidate imports by plain name and that travel with it."""
 
-    @property
+    @cached_property
     def sha(self) -> str:
-        """Hash over the source that a trial runs."""
+        """Hash over the source that a trial runs, as it was when first asked for."""
         digest = hashlib.sha256(self.path.read_bytes())
         for path in sorted(self.shared):
             digest.update(path.read_bytes())

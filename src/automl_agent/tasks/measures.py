@@ -22,7 +22,7 @@ _TINY = float(np.finfo(np.float64).eps)
 def answers(prediction: Array, positive: int, threshold: float | None) -> Array:
     """Class codes (rows,) answered for probabilities (rows, classes)."""
     if prediction.shape[1] != 2:
-        return prediction.argmax(axis=1)
+        return np.asarray(prediction.argmax(axis=1))
     if threshold is None:
         return (prediction[:, 1] > prediction[:, 0]).astype(np.int64)
     return np.where(prediction[:, positive] >= threshold, positive, 1 - positive)
@@ -75,11 +75,11 @@ def _right(table: Array) -> Array:
 
 
 def _true(table: Array) -> Array:
-    return table.sum(axis=-1)
+    return np.asarray(table.sum(axis=-1))
 
 
 def _answered(table: Array) -> Array:
-    return table.sum(axis=-2)
+    return np.asarray(table.sum(axis=-2))
 
 
 def _each_f1(table: Array) -> Array:

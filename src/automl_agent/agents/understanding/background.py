@@ -8,10 +8,10 @@ from automl_agent.records import Problem, User
 from automl_agent.tasks.words import text as tx
 
 _TERMS = (
-    r"hyper-?parameters?|cross-?valid\w*|folds?|au-?roc|auc|roc|log-?loss|f1\b|f-?score|rmsle|mcc|kappa|regulari[sz]\w*"
-    r"|calibrat\w*|ensembl\w*|stack(?:ed|ing)|lightgbm|xgboost|catboost|gradient boosting|one-?hot|target encoding|imput\w*"
-    r"|overfit\w*|leak(?:age|s)|stratif\w*|hold-?out|baseline|embedding\w*|random forests?|logistic regression|rmse|mae"
-    r"|precision|recall|confusion matrix|residuals?|shap|quantile"
+    r"hyper-?parameters?|cross-?valid\w*|folds?|au-?roc|auc|roc|log-?loss|f1\b|f-?score|rmsle|mcc|kappa"
+    r"|regulari[sz]\w*|calibrat\w*|ensembl\w*|stack(?:ed|ing)|lightgbm|xgboost|catboost|gradient boosting|one-?hot"
+    r"|target encoding|imput\w*|overfit\w*|leak(?:age|s)|stratif\w*|hold-?out|baseline|embedding\w*|random forests?"
+    r"|logistic regression|rmse|mae|precision|recall|confusion matrix|residuals?|shap|quantile"
 )  # fmt: skip
 _DOMAINS = {
     "medicine": "tumour tumor patient diagnosis disease cancer clinical blood hospital heart diabetes malignant doctor",

@@ -34,13 +34,18 @@ _PHRASED = {
 """What may follow "at least 90 %" and means a metric without naming it."""
 
 _BETWEEN_AFTER = (
-    r"(?:[\s(:=~–—-]|\b(?:scores?|values?|metric|on|the|test|set|locked|held-out|validation|unseen|data|must"
-    r"|should|has|have"
-    r"|needs?|to|shall|be|is|are|of|a|an|that|which|reach(?:es|ing)?|stays?|get|gets|hit|hits|achiev\w*|equals?"
-    r"|remains?"
-    r"|want|at|about|around|roughly|von|de|du|ist|sein|soll|muss|goes|i|we|it|cross-validated|overall)\b)*"
+    r"(?:[\s(:=~–—-]|d'|\b(?:scores?|values?|metric|on|the|test|set|locked|held-out|validation|unseen|data|must"
+    r"|should|down|has|have|needs?|to|shall|be|is|are|of|a|an|that|which|reach(?:es|ing)?|stays?|gets?|hits?"
+    r"|achiev\w*|equals?|remains?|want|at|about|around|roughly|von|de|du|ist|sein|soll|muss|goes|i|we|it"
+    r"|cross-validated|overall)\b)*"
 )
-_BETWEEN_BEFORE = r"(?:[\s(-]|\b(?:of|in|on|a|an|the|model|as|for|und|de|d'|terms|test|overall|mean|average)\b)*"
+"""What may stand between a metric and its limit."""
+_LOOSELY_AFTER = _BETWEEN_AFTER.replace(r"[\s(", r"[\s,)(", 1)
+_BETWEEN_BEFORE = r"(?:[\s(-]|d'|\b(?:of|in|on|a|an|the|model|as|for|und|de|terms|test|overall|mean|average)\b)*"
+_OF_WHOM = (
+    r"^ (?:for|of|on|over|in) (?:the |all |class )?(?!at\b|more\b|less\b)[a-z]\w+"
+    r"(?: (?:class|cases|rows|customers))?(?= )"
+)
 _TO = rf"\s*(?:and|to|-|–|bis|y|et)\s*{nb.NUMBER.replace('number', 'other').replace('percent>', 'other_percent>')}"
 
 
@@ -75,7 +80,7 @@ def _scores(flat: str, words: str, metrics: Mapping[str, MetricSpec]) -> tuple[l
     taken: set[int] = set()
     for start, end, name, flipped in _named(flat, metrics):
         limits = _before(flat, start, end, metrics[name], taken, flipped) or _after(
-            flat, end, metrics[name], taken, flipped
+            flat, start, end, metrics[name], taken, flipped
         )
         for sign, number, percent, begin, stop in limits:
             phrase = re.sub(r"\s+", " ", words[min(begin, start) : max(stop, end)]).strip(" ,;(")
@@ -127,7 +132,7 @@ def _before(flat: str, start: int, end: int, spec: MetricSpec, taken: set[int], 
              end + after[1] if after and not said else end)]  # fmt: skip
 
 
-def _after(flat: str, end: int, spec: MetricSpec, taken: set[int], flipped: bool) -> list[_Limit]:
+def _after(flat: str, start: int, end: int, spec: MetricSpec, taken: set[int], flipped: bool) -> list[_Limit]:
     """ "AUC >= 0.9", "accuracy of 93%", "F1 between 0.5 and 0.7"."""
     stop, better = tx.sentence(flat, end)[1], _better(spec, flipped)
     rest = flat[end:stop]
@@ -142,17 +147,23 @@ def _after(flat: str, end: int, spec: MetricSpec, taken: set[int], flipped: bool
         both = percent or bool(span.group("other_percent"))
         until = end + first.end() + span.end()
         return [(">=", number, both, end, until), ("<=", span.group("other"), both, end, until)]
+    gap = re.sub(_OF_WHOM, lambda match: " " * len(match.group()), gap)
     said = nb.worded(gap, rf"[\s,]*{_BETWEEN_AFTER}", better)
-    if said and not re.fullmatch(rf"(?:{_BETWEEN_AFTER}|[,)]\s*)*", gap[: said[1]]):
+    if said and not re.fullmatch(_LOOSELY_AFTER, gap[: said[1]]):
         return []
-    after = nb.afterwards(rest[first.end() :], better)
-    if said is None and not (
-        re.fullmatch(_BETWEEN_AFTER, gap) and not re.match(r"\s*(?:-?fold|classes|rows|ms\b)", rest[first.end() :])
-    ):
+    counted = re.match(r"\s*(?:-?fold|classes|rows|ms\b)", rest[first.end() :])
+    if said is None and (counted or not re.fullmatch(_BETWEEN_AFTER, gap)):
         return []
     taken.add(end + first.start())
-    sign = said[0] if said else after[0] if after else _loose(better)
-    return [(sign, number, percent, end, end + first.end() + (after[1] if after and not said else 0))]
+    if said:
+        return [(said[0], number, percent, end, end + first.end())]
+    begin = tx.sentence(flat, start)[0]
+    ahead = nb.worded(flat[begin:start], r"\s*(?:an?|the)?\s*", better)  # "at least an F1 of 0.6"
+    if ahead:
+        return [(ahead[0], number, percent, begin + ahead[1], end + first.end())]
+    after = nb.afterwards(rest[first.end() :], better)
+    sign, length = after or (_loose(better), 0)
+    return [(sign, number, percent, end, end + first.end() + length)]
 
 
 def _unnamed(flat: str, words: str, metrics: Mapping[str, MetricSpec], taken: set[int]) -> list[Constraint]:
@@ -202,7 +213,7 @@ def _share(number: str, percent: bool, spec: MetricSpec, phrase: str) -> tuple[f
     relative = spec.high in (1.0, 2.0) or "percentage" in spec.title.lower()
     if percent and not relative:
         return None, f"'{phrase}' was not understood: {spec.name} is in the unit of the target, not in percent."
-    guessed = not percent and relative and 10 <= value <= 100
+    guessed = not percent and relative and (2 if spec.high is None else 10) <= value <= 100
     if percent or guessed:
         value = round(value / 100, 12)
     low, high = spec.low, spec.high

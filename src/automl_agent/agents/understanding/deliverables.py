@@ -11,17 +11,14 @@ _ARTEFACTS = {
     "confusion_matrix": r"confusion[- ](?:matrix|matrices|table)|error matrix|konfusionsmatrix|matrice de confusion"
     r"|matriz de confusion",
     "feature_importance": r"(?:feature|variable|permutation|column)[- ]importances?"
-    r"|importances?(?: of (?:the )?(?:features|columns))"
-    r"|(?:which|what) (?:features|columns|variables|factors) (?:matter|count|are (?:the )?most important|drive)"
-    r"|(?:key|main) drivers"
-    r"|most important (?:features|columns|variables|factors)|shap\b|explanations?\b|explain (?:the|each|every|why)",
+    r"|importances?(?: of (?:the )?(?:features|columns))|(?:which|what) (?:features|columns|variables"
+    r"|factors) (?:matter|count|are (?:the )?most important|drive)|(?:key|main) drivers|most important (?:features"
+    r"|columns|variables|factors)|shap\b|explanations?\b|explain (?:the|each|every|why)",
     "learning_curve": r"learning[- ]curves?|lernkurve|courbe d'apprentissage|curva de aprendizaje",
     "predictions": r"predictions? (?:file|csv|table|for (?:the|every|each|all|my))|(?:save|write|export|file with"
-    r"|list of|csv of)"
-    r" (?:the |all )?predictions|submission(?: file)?|score the (?:test|file|rows)",
+    r"|list of|csv of) (?:the |all )?predictions|submission(?: file)?|score the (?:test|file|rows)",
     "api": r"(?:rest |web |http )?apis?\b|endpoint|web service|microservice|(?:ready to )?deploy\w*"
-    r"|served?\b(?! as)|serving"
-    r"|rest service|docker\w*",
+    r"|served?\b(?! as)|serving|rest service|docker\w*",
     "roc_curve": r"(?:roc|receiver operating characteristic)[- ](?:curve|plot)s?",
     "residuals": r"residuals?(?: plots?| analysis)?|predicted[- ](?:vs\.?|versus|against)[- ]actual",
 }  # fmt: skip

@@ -14,9 +14,8 @@ from automl_agent.tasks.words import text as tx
 
 _CUES = {
     "latency_ms": r"laten\w*|answer\w*|respon[ds]\w*|inference|infers?\b|predict(?:s|ions?|ing)\b|predict (?:in"
-    r"|within|under)"
-    r"|per (?:row|record|request|call|sample|item|query|customer|case)|repl(?:y|ies)|score[sd]? (?:a|one|each)|scoring"
-    r"|serv(?:e|es|ed|ing)\b|p\d\d\b|real[- ]time|antwort\w*|repon\w*|respuesta|fast enough",
+    r"|within|under)|per (?:row|record|request|call|sample|item|query|customer|case)|repl(?:y|ies)|score[sd]? (?:a"
+    r"|one|each)|scoring|serv(?:e|es|ed|ing)\b|p\d\d\b|real[- ]time|antwort\w*|repon\w*|respuesta|fast enough",
     "train_seconds": r"train\w*|fit(?:s|ted|ting)?\b|learn(?:s|ed|ing)?\b(?! model)|build(?:ing)?\b|entren\w*"
     r"|entrain\w*",
     "memory_mb": r"memory|ram\b|arbeitsspeicher|memoire|memoria",
@@ -172,7 +171,7 @@ def check_limits(constraints: Iterable[Constraint], metrics: Mapping[str, Metric
             highest[limit.measure] = min(highest.get(limit.measure, limit), limit, key=_number)
     for measure in lowest.keys() & highest.keys():
         low, high = lowest[measure], highest[measure]
-        strict = "<" == high.comparison or ">" == low.comparison
+        strict = high.comparison == "<" or low.comparison == ">"
         if _number(low) > _number(high) or (strict and _number(low) == _number(high)):
             raise InputError(
                 f"'{low.words}' and '{high.words}' contradict each other ({measure}).", hint="Keep one of them."

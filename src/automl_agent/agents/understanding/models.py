@@ -33,18 +33,16 @@ _FAMILIES = {
 
 _LINK = re.compile(r"\s*(?:,|/|and|or|nor|&|und|oder|et|ou|y|o|plus|, (?:and|or|nor))\s*(?:also |any |a |an |only )*")
 _NEGATIVE = re.compile(
-    r"(?:\b(?:no|not|without|avoid\w*|never|except|exclud\w*|rather than|instead of|anything but|other than"
-    r"|kein\w*|ohne"
-    r"|sans|pas de|sin|ningun\w*|nor|ban\w*|cannot use|forbid\w*)|n't(?: \w+)?|\bdont(?: \w+)?)"
-    r"(?: (?:use|using|try|train|include|want|be|any|more|kind|of|the|a|an|allowed|like))* *$"
+    r"(?:\b(?:no|(?:do |must |should |can)?not|without|avoid\w*|never|except|exclud\w*|rather than|instead of"
+    r"|anything but|other than|kein\w*|ohne|sans|pas de|sin|ningun\w*|nor|ban\w*|cannot use|forbid\w*)"
+    r"|\b\w+n't(?: \w+)?|\bdont(?: \w+)?)(?: (?:use|using|try|train|include|want|be|any|more|kind|of|the|a|an"
+    r"|allowed|like))* *$"
 )
 _POSITIVE = re.compile(
     r"\b(?:use|using|only|just|with|by|train\w*|fit|build|create|via|must be|should be|has to be|have to be|want"
-    r"|need|require"
-    r"|apply|choose|employ|through|based on|mit|avec|con|utilis\w*|nutze|verwende\w*|usa\w*|stick to|restrict\w* to"
-    r"|limit(?:ed)? (?:yourself )?to|prefer\w*)(?: (?:a|an|the|me|only|just|some|simple|plain|single|good"
-    r"|regulari[sz]ed"
-    r"|one|nothing but|of|model|classifier|regressor|kind))* *$"
+    r"|need|require|apply|choose|employ|through|based on|mit|avec|con|utilis\w*|nutze|verwende\w*|usa\w*|stick to"
+    r"|restrict\w* to|limit(?:ed)? (?:yourself )?to|prefer\w*)(?: (?:a|an|the|me|only|just|some|simple|plain|single"
+    r"|good|regulari[sz]ed|one|nothing but|of|model|classifier|regressor|kind))* *$"
 )
 _SOFT = re.compile(
     r"\b(?:prefer\w*|maybe|perhaps|e\.g\.|such as|like|not only|compare|for example|try)(?: \w+){0,3} *$"

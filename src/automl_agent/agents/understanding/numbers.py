@@ -7,26 +7,23 @@ import re
 from automl_agent.records import Comparison
 
 NUMBER = (
-    r"(?P<number>(?<![\w.,])[-−+]?(?:[1-9]\d{0,2}(?:[,']\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\.\d+|\d+)(?:e[-+]?\d+)?)"
-    r"(?P<percent>\s*(?:%|percent\b|per cent\b|prozent\b|pour ?cent\b|por ciento\b))?"
+    r"(?P<number>(?<![\w.,])[-−+]?(?:[1-9]\d{0,2}(?:[,']\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\.\d+"
+    r"|\d+)(?:e[-+]?\d+)?)(?P<percent>\s*(?:%|percent\b|per cent\b|prozent\b|pour ?cent\b|por ciento\b))?"
 )
 """A number with an optional sign for percent; groups `number` and `percent`."""
 
 COMPARISONS: tuple[tuple[Comparison, str], ...] = (
     (">=", r">=|=>|≥|⩾|at least|at minimum|no(?:t)? (?:less|lower|worse|smaller|fewer) than|not (?:be |fall "
-        r"|drop |go )?below"
-           r"|never below|(?:a )?minimum(?: of)?|min\b\.?|mindestens|minimum|au moins|(?:al|por lo) menos|almeno"
-           r"|pelo menos"),
+           r"|drop |go )?below|never below|(?:a )?minimum(?: of)?|min\b\.?|mindestens|minimum|au moins|(?:al"
+           r"|por lo) menos|almeno|pelo menos"),
     ("<=", r"<=|=<|≤|⩽|at most|at maximum|no(?:t)? (?:more|greater|higher|larger|bigger|longer|slower|worse) than"
            r"|not (?:be |go |rise )?above|never above|(?:a )?max(?:imum)?(?: of)?\b\.?|up to|within"
-           r"|not (?:to )?exceed(?:ing)?"
-           r"|(?:does|do|must|should|may|can|to)(?: not|n't) exceed|hochstens|maximal|innerhalb(?: von)?|au plus"
-           r"|en moins de"
-           r"|como (?:maximo|mucho)|a lo sumo|capped at|limited to"),
+           r"|not (?:to )?exceed(?:ing)?|(?:does|do|must|should|may|can|to)(?: not|n't) exceed|hochstens|maximal"
+           r"|innerhalb(?: von)?|au plus|en moins de|como (?:maximo|mucho)|a lo sumo|capped at|limited to"),
     (">", r">|(?:more|greater|higher|better|larger) than|above|over|exceed(?:s|ing)?|beat(?:s|ing)?|surpass(?:es|ing)?"
-          r"|north of|uber|plus de|mas de|besser als|mehr als|mayor que|superieure? a"),
+           r"|north of|uber|plus de|mas de|besser als|mehr als|mayor que|superieure? a"),
     ("<", r"<|(?:less|lower|smaller|fewer|faster|shorter|quicker) than|below|under|beneath|sub-?|unter|weniger als"
-          r"|moins de|menos de|menor que|inferieure? a"),
+           r"|moins de|menos de|menor que|inferieure? a"),
 )  # fmt: skip
 """Comparisons and the words for them; the longest match at a place counts."""
 
@@ -39,14 +36,14 @@ AFTERWARDS: tuple[tuple[Comparison, str], ...] = (
     (">=", r"\s?(?:\+(?!\d)|(?:or|and) (?:more|better|higher|above|over)|(?:at )?minimum|min\b|oder mehr|o mas|ou plus"
            r"|or greater|at least)"),
     ("<=", r"\s?(?:or|and) (?:less|lower|fewer|faster|smaller|below|under|better|quicker)"
-        r"|\s?(?:at (?:the )?(?:most|maximum)"
-           r"|max(?:imum)?\b|tops|limit\b|budget\b|or under)"),
+           r"|\s?(?:at (?:the )?(?:most|maximum)|max(?:imum)?\b|tops|limit\b|budget\b|or under)"),
 )  # fmt: skip
 
-_COUNTS = {"half an": "0.5", "half a": "0.5", "a": "1", "an": "1", "one": "1", "two": "2", "three": "3",
-           "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "fifteen": "15",
-           "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80",
-           "ninety": "90", "ninety five": "95", "ninety-five": "95", "hundred": "100", "a hundred": "100"}  # fmt: skip
+_COUNTS = {"half an": "0.5", "half a": "0.5", "a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4",
+           "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "twelve": "12",
+           "fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+           "seventy": "70", "eighty": "80", "ninety": "90", "ninety five": "95", "ninety-five": "95",
+           "hundred": "100", "a hundred": "100"}  # fmt: skip
 
 _SPELT_UNITS = r"(?:milli|micro)?-?seconds?\b|minutes?\b|hours?\b|(?:kilo|mega|giga)-?bytes?\b|per ?cent\b|%"
 
@@ -86,6 +83,7 @@ def with_digits(text: str) -> str:
     def digits(match: re.Match[str]) -> str:
         return _COUNTS[re.sub(r"\s", " ", match.group(1))].ljust(len(match.group(1)))
 
+    text = re.sub(r"sub-(?=milli|micro|second|minute)", "< 1 ", text)
     return re.sub(rf"(?<![\w.])({names})(?=[\s-]+(?:{_SPELT_UNITS}))", digits, text)
 
 

@@ -90,11 +90,11 @@ def _checked_columns(request: Request, peek: Peek | None) -> Request:
     given = {"target": request.target, "time": request.time, "group": request.group}
     fixed: dict[str, str] = {what: require_column(name, peek, what) for what, name in given.items() if name}
     ignore = tuple(require_column(name, peek, "ignore") for name in request.ignore)
-    roles: dict[str, str] = {}
-    for what, name in (*fixed.items(), *(("ignore", name) for name in ignore)):
-        if name in roles and "target" in (what, roles[name]) or roles.get(name, what) != what and what == "ignore":
-            raise InputError(f"Column {name!r} cannot be both {roles[name]} and {what}.", hint="Choose one of them.")
-        roles[name] = what
+    target = fixed.get("target")
+    roles = {"time": (fixed.get("time"),), "group": (fixed.get("group"),), "ignore": ignore}
+    clash = next((what for what, names in roles.items() if target and target in names), None)
+    if clash:
+        raise InputError(f"Column {target!r} cannot be both target and {clash}.", hint="Choose one of them.")
     return request.model_copy(update={**fixed, "ignore": ignore})
 
 

@@ -78,7 +78,8 @@ def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
         {
             "candidate": trial.candidate, "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
             "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
-            "rung": rung_name(trial.fidelity), "score": number(trial.score), "error": trial.error,
+            "rung": rung_name(trial.fidelity), "score": number(trial.score),
+            "error": trial.error or ("no score" if trial.score is None else ""),
             "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
             if len(trial.fold_scores) > 1 else "",
             "fit": duration(trial.fit_seconds),

@@ -237,7 +237,9 @@ def _plain(value: Any) -> Any:
     """A cell as JSON can hold it."""
     if value is None or value is pd.NaT or value != value:
         return None
-    return value.isoformat() if isinstance(value, pd.Timestamp) else value.item() if hasattr(value, "item") else value
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat().removesuffix("T00:00:00")
+    return value.item() if hasattr(value, "item") else value
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""Reads a table, checks it, locks the test, fixes the folds, and writes the data folder: `TaskFamily.acquire` for tables."""
+"""Reads a table, checks it, locks the test, fixes the folds, writes the data folder: `TaskFamily.acquire`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +11,7 @@ from automl_agent.errors import InputError
 from automl_agent.records import DataProfile, Finding, Request, TaskSpec
 from automl_agent.tasks.tables import leakage, profiling
 from automl_agent.tasks.tables.kinds import find_kind
+from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
 from automl_agent.tasks.tables.partition import divide, row_hashes
 from automl_agent.tasks.tables.reading import Table, read_table
 from automl_agent.tasks.tables.selecting import (
@@ -33,30 +32,6 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 Kind = Literal["classification", "regression"]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Typed rows with their targets."""
-
-    frame: pd.DataFrame
-    target: Array
-    positions: Array
-    """Where they stand in the file as read."""
-
-    def take(self, rows: Array) -> Rows:
-        return Rows(self.frame.iloc[rows].reset_index(drop=True), self.target[rows], self.positions[rows])
-
-
-@dataclass(frozen=True)
-class Materials:
-    """All that goes to the data folder."""
-
-    schema: dict[str, Any]
-    train: Rows
-    test: Rows
-    folds: Array
-    facts: list[dict[str, Any]]
 
 
 def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float, kind: Kind
@@ -86,7 +61,7 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     train, test = rows.take(division.train), brought or rows.take(division.test)
     train, test = _learned_classes(schema, train, test, findings)
     materials = _measure(schema, selection, train, test, division.folds, findings, own_test=brought is not None)
-    _write(materials, folder, private)
+    write(materials, folder, private)
     repeated = round(division.repeated * len(train.target) / len(rows.target))
     return _profile(task, materials, findings, division.words, repeated)
 
@@ -196,7 +171,8 @@ def _learned_classes(schema: dict[str, Any], train: Rows, test: Rows, findings: 
         raise InputError(f"The training rows have one class of {schema['target']!r} only: there is nothing to learn.")
     gone = [name for code, name in enumerate(classes) if code not in learned]
     kept = np.isin(test.target, learned)
-    text = f"classes that only the test has ({', '.join(gone[:5])}) cannot be learned; {int((~kept).sum())} test rows were left out"
+    rows = int((~kept).sum())
+    text = f"classes that only the test has ({', '.join(gone[:5])}) cannot be learned; {rows} test rows were left out"
     findings.append(
         Finding(kind="unseen_class", columns=(schema["target"],), count=len(gone), text=text, action="dropped")
     )
@@ -209,8 +185,8 @@ def _learned_classes(schema: dict[str, Any], train: Rows, test: Rows, findings: 
     )
 
 
-def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Rows, folds: Array, findings: list[Finding], *,
-             own_test: bool) -> Materials:  # fmt: skip
+def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Rows, folds: Array,
+             findings: list[Finding], *, own_test: bool) -> Materials:  # fmt: skip
     """Check for leaks and drift, leave columns out, and measure the others on training rows."""
     classes, target = len(schema["classes"]), schema["target"]
     kinds = {name: kind.kind for name, kind in selection.kept.items()}
@@ -232,7 +208,7 @@ def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Ro
         findings += _compared(train, test)
     schema["columns"] = [measured_column(selection.kept[name], train.frame[name]) for name in names]
     schema["dropped"] = [{"name": name, "reason": reason} for name, reason in {**dropped, **leaks}.items()]
-    schema["sample"] = _sample(schema, train.frame)
+    schema["sample"] = sample_row(schema, train.frame)
     facts = profiling.column_facts(train.frame, kinds, relation, "mutual_information" if classes else "correlation")
     return Materials(schema, train, test, folds, facts)
 
@@ -253,63 +229,13 @@ def _compared(train: Rows, test: Rows) -> list[Finding]:
     return found
 
 
-def _sample(schema: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
-    """The first row with the fewest missing values, as JSON."""
-    lost = frame.iloc[:200].isna().sum(axis=1).to_numpy()
-    row = int(lost.argmin())
-    values: dict[str, Any] = {}
-    for column in schema["columns"]:
-        value = frame[column["name"]].iloc[row]
-        if value is None or value != value:
-            values[column["name"]] = None
-        elif column["kind"] == "number":
-            values[column["name"]] = int(value) if column["integer"] and abs(value) < 2**53 else float(value)
-        elif column["kind"] == "date":
-            values[column["name"]] = value.strftime(column["format"]) if column["format"] else value.isoformat()
-        else:
-            values[column["name"]] = str(value)[:2000]
-    return values
-
-
-def _write(materials: Materials, folder: Path, private: Path) -> None:
-    import numpy as np
-
-    folder.mkdir(parents=True, exist_ok=True)
-    private.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("train", materials.train), ("test", materials.test)):
-        rows.frame.to_parquet(folder / f"{name}.parquet", index=False)
-    np.save(private / "test_target.npy", materials.test.target)
-    arrays = {"target": materials.train.target, "folds": materials.folds, "rows": materials.train.positions,
-              "test_rows": materials.test.positions}  # fmt: skip
-    for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", values)
-    (folder / "columns.json").write_text(json.dumps(materials.facts, allow_nan=False), encoding="utf-8")
-    (folder / "schema.json").write_text(json.dumps(materials.schema, allow_nan=False), encoding="utf-8")
-
-
-def _fingerprint(materials: Materials) -> str:
-    """Hash of what a trial depends on: the typed rows, targets, folds and test rows, and the kinds of columns."""
-    digest = hashlib.sha256()
-    for values in (
-        row_hashes(materials.train.frame),
-        materials.train.target,
-        materials.folds,
-        row_hashes(materials.test.frame),
-    ):
-        digest.update(values.tobytes())
-    schema = {key: materials.schema[key] for key in ("kind", "target", "classes", "positive", "ordered")}
-    columns = [[column["name"], column["kind"]] for column in materials.schema["columns"]]
-    digest.update(json.dumps([schema, columns], sort_keys=True).encode())
-    return digest.hexdigest()
-
-
 def _profile(task: TaskSpec, materials: Materials, findings: list[Finding], words: str, repeated: int) -> DataProfile:
     schema, target = materials.schema, materials.train.target
     classes = len(schema["classes"])
     rows = len(target)
     return DataProfile(
         family=task.family,
-        fingerprint=_fingerprint(materials),
+        fingerprint=fingerprint(materials),
         data="",
         rows_train=rows,
         rows_test=len(materials.test.target),

@@ -73,7 +73,8 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     inferences = [Inference(field="family", value=f"tabular_{kind}", reason=reason)]
     if not request.target:
         inferences.append(Inference(field="target", value=column.name, reason=chosen[0].reason))
-    positive, warnings = None, []
+    positive: str | None = None
+    warnings: list[str] = []
     if kind == "classification":
         positive, found, warnings = _positive(request, words, column)
         inferences += found
@@ -121,16 +122,16 @@ def _other_wish(words: str, peek: Peek, matches: tuple[Match, ...]) -> tuple[str
     if wish[0] == "forecasting":
         dated = any(column.kind == "date" for column in peek.columns)
         return wish if dated and (best is None or numeric(best, peek.rows)) else None
-    return None if matches and matches[0].strength >= 0.8 else wish
+    return None if matches and matches[0].strength >= 0.9 else wish
 
 
 def _not_served(wish: tuple[str, str], kind: Kind) -> Question:
-    return Question(
-        field="family",
-        text=f"The words ask for {wish[0]} ('{wish[1]}'), and no installed task family serves that. A single column can be"
-        f" predicted row by row: choose tabular_{kind} or tabular_{_OTHER[kind]} and name the target.",
-        choices=("tabular_classification", "tabular_regression"),
+    names = (f"tabular_{kind}", f"tabular_{_OTHER[kind]}")
+    text = (
+        f"The words ask for {wish[0]} ('{wish[1]}'), and no installed task family serves that."
+        f" A single column can be predicted row by row: choose {' or '.join(names)} and name the target."
     )
+    return Question(field="family", text=text, choices=names)
 
 
 def _fixed(request: Request, metrics: Mapping[str, MetricSpec]) -> str | None:
@@ -162,7 +163,7 @@ def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: 
         fits = {"classification": 0.1, "regression": 0.1}
         reason = f"'{column.name}' is a column of kind {column.kind}."
     confidence = fits[kind]
-    if metric and 0.1 < min(fits.values()):  # the metric settles what the column leaves open
+    if metric and min(fits.values()) > 0.1:  # the metric settles what the column leaves open
         return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}."
     return confidence, reason
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -17,7 +16,6 @@ from automl_agent.tasks.family import FoldData
 from automl_agent.tasks.registry import get_family
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
@@ -152,7 +150,9 @@ def _latency_ms(model: Any, frame: pd.DataFrame) -> float:
     """95th percentile of the time for one row, over different rows."""
     import numpy as np
 
-    places = np.linspace(0, len(frame) - 1, SINGLE_ROWS).astype(int) if len(frame) else []
+    if not len(frame):
+        return 0.0
+    places = np.linspace(0, len(frame) - 1, SINGLE_ROWS).astype(int)
     single = [frame.iloc[place : place + 1].reset_index(drop=True) for place in places]
     for row in single[:WARM_UP]:
         model.predict(row)
@@ -161,7 +161,7 @@ def _latency_ms(model: Any, frame: pd.DataFrame) -> float:
         started = time.perf_counter()
         model.predict(row)
         seconds.append(time.perf_counter() - started)
-    return float(np.quantile(seconds, 0.95)) * 1000 if seconds else 0.0
+    return float(np.quantile(seconds, 0.95)) * 1000
 
 
 # ---------------------------------------------------------------- memory
@@ -210,6 +210,6 @@ def _put(source: Path, target: Path) -> None:
     """Rename a folder into place; what another process or an earlier call left there makes room."""
     if target.exists():
         old = target.with_name(f"{target.name}.{uuid4().hex[:8]}.old")
-        os.replace(target, old)
+        target.replace(old)
         shutil.rmtree(old, ignore_errors=True)
-    os.replace(source, target)
+    source.replace(target)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ class _Facts:
     values: list[Any]
     counts: npt.NDArray[Any]
     rows: int
-    labels: list[str | None] = field(default_factory=list)
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        from automl_agent.tasks.tables.shared.table_io import label
+
+        return [label(value) for value in self.values]
 
 
 def find_kind(series: pd.Series[Any], decimal: str = ".", name: str | None = None) -> ColumnKind:
@@ -77,29 +83,25 @@ def find_kind(series: pd.Series[Any], decimal: str = ".", name: str | None = Non
 
     name = str(series.name) if name is None else name
     codes, values = table_io.factor(series)
-    counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    facts = _Facts(values, counts, len(series))
+    facts = _Facts(values, np.bincount(codes[codes >= 0], minlength=len(values)), len(series))
     if nested := _nested(values):
         return ColumnKind(name, "text", len(series), 0, len(values), nested=nested)
-    if series.dtype.kind in "iuf":
-        return _number(name, facts, *_as_numbers(facts, decimal)) or _empty(name, facts)
-    facts.labels = [table_io.label(value) for value in values]
-    present = int(sum(count for count, text in zip(counts, facts.labels, strict=True) if text is not None))
+    floats, bad = table_io.parse_numbers(values, decimal)
+    there = bad | ~np.isnan(floats)
+    present = int(facts.counts[there].sum())
     if not present:
         return _empty(name, facts)
+    if series.dtype.kind in "iuf":
+        return _number(name, facts, floats, bad) or _empty(name, facts)
     if series.dtype.kind == "M":
         return _plain(name, "date", facts)
-    if not all(isinstance(value, bool) for value, text in zip(values, facts.labels, strict=True) if text is not None):
-        floats, bad = _as_numbers(facts, decimal)
-        if (
-            counts[bad].sum() <= present * (1 - MOSTLY)
-            and not _is_code(facts.labels)
-            and not _is_day_number(name, facts)
-        ):
+    if not all(isinstance(values[position], bool) for position in np.flatnonzero(there)):
+        few = facts.counts[bad].sum() <= present * (1 - MOSTLY)
+        if few and not _is_code(values) and not _is_day_number(name, facts):
             found = _number(name, facts, floats, bad)
             if found is not None:
                 return found
-        if (form := _date_format(name, facts, present)) is not False:
+        if (form := _date_format(name, facts)) is not False:
             return _dates(name, facts, form)
     return _words(name, facts, present)
 
@@ -119,16 +121,6 @@ def _nested(values: Sequence[Any]) -> str:
 
 def _empty(name: str, facts: _Facts) -> ColumnKind:
     return ColumnKind(name, "empty", facts.rows, facts.rows, 0)
-
-
-def _as_numbers(facts: _Facts, decimal: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    import numpy as np
-
-    from automl_agent.tasks.tables.shared.table_io import number
-
-    parsed = [number(value, decimal) for value in facts.values]
-    bad = np.array([value is None for value in parsed], bool)
-    return np.array([np.nan if value is None else value for value in parsed], np.float64), bad
 
 
 def _number(name: str, facts: _Facts, floats: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> ColumnKind | None:
@@ -161,20 +153,21 @@ def _plain(name: str, kind: str, facts: _Facts) -> ColumnKind:
     return ColumnKind(name, "constant" if distinct == 1 and not missing else kind, facts.rows, missing, distinct)
 
 
-def _is_code(labels: Sequence[str | None]) -> bool:
+def _is_code(values: Sequence[Any]) -> bool:
     """Digits with leading zeros ("007"): a code, not a number."""
-    found = [text for text in labels if text is not None]
-    zeros = sum(len(text) > 1 and text[0] == "0" and text.isdigit() for text in found)
-    return zeros > len(found) * 0.02
+    zeros = sum(isinstance(value, str) and value[:1] == "0" and len(value) > 1 and value.isdigit() for value in values)
+    return zeros > len(values) * 0.02
 
 
 def _is_day_number(name: str, facts: _Facts) -> bool:
     """Days written as 20240131, in a column that is named like a date."""
+    if not _DATE_NAME.search(name):
+        return False
     found = [text for text in facts.labels if text is not None]
-    return bool(_DATE_NAME.search(name)) and all(re.fullmatch(r"(19|20)\d\d[01]\d[0-3]\d", text) for text in found)
+    return all(re.fullmatch(r"(19|20)\d\d[01]\d[0-3]\d", text) for text in found)
 
 
-def _date_format(name: str, facts: _Facts, present: int) -> str | bool | None:
+def _date_format(name: str, facts: _Facts) -> str | bool | None:
     """The format of a column of dates; `False` when it holds something else."""
     from datetime import date
 

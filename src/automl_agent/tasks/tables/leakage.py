@@ -1,4 +1,4 @@
-"""What is too good, or not the same, in a table: copies of the target, columns that tell it alone, rows seen before, drift."""
+"""What is too good in a table, or not the same: copies of the target, columns that tell it alone, seen rows, drift."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def leak_findings(frame: pd.DataFrame, target: Array, name: str, relation: Mappi
     """Test all columns for leaks.
 
     Returns:
-        The findings, and the columns that must not be used with the reason. A column is dropped when it is the target in
-        other words (and others remain), or is named after it and tells it alone; else it is kept and reported.
+        The findings, and the columns that must not be used with the reason. A column is dropped when it is the target
+        in other words (and others remain), or is named after it and tells it alone; else it is kept and reported.
     """
     findings: list[Finding] = []
     dropped: dict[str, str] = {}

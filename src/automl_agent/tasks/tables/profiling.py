@@ -1,4 +1,4 @@
-"""Measured facts of training rows: of each column, of the target, and the meta-features that notes and plans refer to."""
+"""Measured facts of training rows: of each column, of the target, and the meta-features that notes refer to."""
 
 from __future__ import annotations
 

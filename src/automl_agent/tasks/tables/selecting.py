@@ -1,4 +1,4 @@
-"""Which columns a model may see: the roles that the user gave, the kinds that were found, and what is left out and why."""
+"""Which columns a model may see: the roles that the user gave, the kinds found, and what is left out and why."""
 
 from __future__ import annotations
 
@@ -147,12 +147,13 @@ def draft_columns(kinds: dict[str, ColumnKind]) -> list[dict[str, Any]]:
 
 def measured_column(kind: ColumnKind, values: pd.Series[Any]) -> dict[str, Any]:
     """A column of the schema, measured on typed training rows."""
+    import numpy as np
+
     column: dict[str, Any] = {"name": kind.name, "kind": kind.kind}
     missing = int(values.isna().sum()) if kind.kind != "text" else int((values == "").sum())
     if kind.kind == "number":
-        low, high, middle = (
-            float(values.agg(how)) if missing < len(values) else None for how in ("min", "max", "median")
-        )
+        present = values.dropna().to_numpy()
+        low, high, middle = (float(how(present)) if len(present) else None for how in (np.min, np.max, np.median))
         return column | {"integer": kind.integer, "min": low, "max": high, "median": middle, "missing": missing}
     if kind.kind == "date":
         low, high = (getattr(values, how)().isoformat() if missing < len(values) else None for how in ("min", "max"))

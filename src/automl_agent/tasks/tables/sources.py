@@ -61,7 +61,7 @@ def find_sources(request: Request) -> Sources | None:
     """The tables that a request means; `None` when it brings no data, or a folder of something else than tables.
 
     Raises:
-        InputError: a path leads nowhere, to something that is no file, or to several tables of which none is named as test.
+        InputError: a path leads nowhere, to no file, or to several tables of which none is named as test.
     """
     if not request.data:
         return None

@@ -1,8 +1,9 @@
 """Locks the test and fixes the folds.
 
 The split follows from what the rows hold and a seed, not from where they stand: a shuffled file has the same test rows.
-Rows move in units that never cross a border: equal feature rows, or all rows of one group. Within each stratum (class, or
-range of the target) units are ordered by their hash and cut at fixed shares; with a time column they are ordered by time.
+Rows move in units that never cross a border: equal feature rows, or all rows of one group. Within each stratum (class,
+or range of the target) units are ordered by their hash and cut at fixed shares; with a time column they are ordered by
+time.
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ def make_folds(units: Units, hashes: Hashes, stratum: Ints, *, folds: int, seed:
     fold = np.floor(middle * folds).astype(np.int64)
     # Small strata would all fall on the same folds: each starts where the one before ended.
     before = np.concatenate([[0], np.cumsum(size)[:-1]])
-    return ((fold + before[layer]) % folds)[units.of_row].astype(np.int16)
+    of_unit: npt.NDArray[np.int16] = ((fold + before[layer]) % folds).astype(np.int16)
+    return of_unit[units.of_row]
 
 
 def _positions(units: Units, hashes: Hashes, stratum: Ints, seed: int) -> tuple[npt.NDArray[np.float64], Ints, Ints]:

@@ -20,8 +20,23 @@ if TYPE_CHECKING:
 MIN_ROWS = 10
 """Labelled rows without which nothing can be learned and checked."""
 _POSITIVE = frozenset(
-    ["yes", "y", "true", "t", "1", "positive", "pos", "malignant", "churn", "churned", "default", "fraud", "bad", "fail", "failed", "failure", "defect", "sick", "dead", "died"]
-)
+    (
+        "yes",
+        "y",
+        "true",
+        "t",
+        "1",
+        "positive",
+        "pos",
+        "malignant",
+        "churn",
+        "churned",
+        "default",
+        "fraud",
+        "bad",
+        "fail",
+    )
+) | {"failed", "failure", "defect", "sick", "dead", "died"}
 
 
 @dataclass(frozen=True)

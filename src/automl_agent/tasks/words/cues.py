@@ -16,25 +16,20 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
               r"|which (?:class|category|kind|type|sort|species|variety|group|label)\b|what (?:kind|type|sort"
               r"|species)\b"),
         (0.6, r"whether|who\b|which \w+ (?:will|are|is|do|does|have|has|can|should)\b|which (?:customers|patients"
-            r"|people"
-              r"|users|clients|employees|passengers|students|orders|loans|transactions|machines|flights)\b|detect\w*"
-              r"|recogni[sz]\w*|diagnos[ei]\w*|how likely|probability (?:of|that)|chances? (?:of|that)|risk of"
-              r"|likelihood"
-              r"|flag\b|tell (?:me )?if|predict if|will (?:a|an|the|this|it|he|she|they)\b|\bob\b|churn\w*"
-              r"|fraud\w*|spam"
-              r"|odds|tell \w+ (?:apart|from)|distinguish|identif\w*"),
+              r"|people|users|clients|employees|passengers|students|orders|loans|transactions|machines|flights)\b"
+              r"|detect\w*|recogni[sz]\w*|diagnos[ei]\w*|how likely|probability (?:of|that)|chances? (?:of|that)"
+              r"|risk of|likelihood|flag\b|tell (?:me )?if|predict if|will (?:a|an|the|this|it|he|she|they)\b|\bob\b"
+              r"|churn\w*|fraud\w*|spam|odds|tell \w+ (?:apart|from)|distinguish|identif\w*"),
     ),
     "regression": (
         (1.0, r"regress(?:ion|or|ing)?\b|how (?:much|many|old|tall|heavy|far|long|high|large|big|expensive|strong"
-            r"|fast|hot"
-              r"|warm|late)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
+              r"|fast|hot|warm|late)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
               r"|continuous"),
         (0.6, r"estimat\w*|prices?\b|costs?\b|quantity|schatz\w*|estim[ae]\w*|exact value|forecast\w*|prognos\w*"),
     ),
     "clustering": (
         (1.0, r"cluster\w*|segmentation|find (?:\w+ )?(?:segments|groups|personas)|group (?:\w+ ){0,3}(?:similar"
-            r"|alike)"
-              r"|similar groups|unsupervised|segments? (?:of|in|among) (?:my|our|the)|segment (?:my|our|the)\b"),
+              r"|alike)|similar groups|unsupervised|segments? (?:of|in|among) (?:my|our|the)|segment (?:my|our|the)\b"),
     ),
     "forecasting": (
         (1.0, r"time[- ]series|forecast\w*[^.?!]*\b(?:next|coming|following|ahead|horizon|future)\b"
@@ -43,7 +38,7 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
               r"|years?)"),
     ),
     "anomaly detection": ((1.0, r"anomal(?:y|ies) detection|outlier detection|find (?:\w+ )?(?:anomalies|outliers)"
-                                r"|detect (?:\w+ )?(?:anomalies|outliers)"),),
+              r"|detect (?:\w+ )?(?:anomalies|outliers)"),),
     "recommendation": ((1.0, r"recommend(?:er|ation)\w*|which products? to recommend|collaborative filtering"),),
     "images": ((1.0, r"images?\b|photos?\b|pictures?\b|pixels?\b|x-?rays?\b"),),
     "graphs": ((1.0, r"node classification|graph neural|citation network|link prediction"),),

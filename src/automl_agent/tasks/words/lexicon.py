@@ -7,10 +7,11 @@ from functools import lru_cache
 from automl_agent.tasks.words.text import stem
 
 _GROUPS = (
-    "price cost amount value worth fare charge fee rent payment expense spend pay expensive preis prix precio kosten",
+    "price cost amount value worth fare charge fee rent payment expense spend pay expensive"
+    " preis prix precio kosten kostet",
     "churn leave attrition quit cancel exit exited turnover unsubscribe resign stay retention retain kundigung",
     "survive survived survival die death dead alive decease mortality fatal perish",
-    "default repay repaid delinquent insolvent creditworthy",
+    "default repay repaid delinquent insolvent creditworthy bad risk",
     "fraud fraudulent scam",
     "spam ham junk",
     "diagnosis diagnose disease cancer malignant benign tumour sick ill illness condition krankheit maladie",
@@ -20,7 +21,7 @@ _GROUPS = (
     "weight heavy mass gewicht poids",
     "height tall",
     "temperature temp hot cold warm",
-    "duration long time length minutes",
+    "duration long length minutes",
     "sales revenue turnover sell umsatz",
     "consumption mileage mpg economy",
     "rating score stars grade quality note",
@@ -39,43 +40,34 @@ _GROUPS = (
 )
 
 _EVENTS = (
-    "malignant fraud fraudulent spam churn churned default defaulted bad fail failed failure died dead death "
-    "positive ill sick disease diseased attrition attrited leave exited cancelled canceled defect defective "
-    "broken late delayed approved accepted won win survived subscribed purchased bought converted abnormal "
-    "anomaly attack infected pathological toxic poisonous high >50k"
+    "malignant fraud fraudulent spam churn churned default defaulted bad fail failed failure died dead death"
+    " positive ill sick disease diseased attrition attrited leave exited cancelled canceled defect defective broken"
+    " late delayed approved accepted won win survived subscribed purchased bought converted abnormal anomaly attack"
+    " infected pathological toxic poisonous high >50k"
 )
+_OPPOSITES = (
+    ("survive survival survived", "die dead death decease perish mortality fatal"),
+    ("churn leave attrition exit cancel quit", "stay retain retention loyal remain keep"),
+    ("repay", "default"),
+    ("fail failure", "pass succeed"),
+)
+
 EVENTS = frozenset(stem(word) for word in _EVENTS.split())
 """Values that say that the thing asked about happened."""
 
-AFFIRMATIVE = (
-    "yes",
-    "y",
-    "true",
-    "t",
-    "1",
-    "1.0",
-    "ja",
-    "oui",
-    "si",
-    "sim",
-    "positive",
-    "present",
-    "pos",
-    "vrai",
-    "wahr",
-)
-NEGATIVE = ("no", "n", "false", "f", "0", "0.0", "nein", "non", "nao", "negative", "absent", "neg", "-1", "-1.0", "faux",
-            "falsch", "none")  # fmt: skip
+AFFIRMATIVE = ("yes", "y", "true", "t", "1", "1.0", "positive", "pos", "present", "ja", "wahr", "oui", "vrai", "si",
+               "sim")  # fmt: skip
+NEGATIVE = ("no", "n", "false", "f", "0", "0.0", "-1", "-1.0", "negative", "neg", "absent", "none", "nein", "falsch",
+            "non", "faux", "nao")  # fmt: skip
 
-CONVENTIONAL = ("target", "label", "class", "y", "outcome", "response", "output", "result", "dependent", "ziel", "cible",
-                "klasse", "classe", "objetivo", "target variable", "labels", "class label")  # fmt: skip
+CONVENTIONAL = ("target", "target variable", "label", "labels", "class", "class label", "y", "outcome", "response",
+                "output", "result", "dependent", "ziel", "klasse", "cible", "classe", "objetivo")  # fmt: skip
 """Names that say nothing but: this is the column to predict."""
 
 _GENERIC = (
-    "table data dataset file column row rows csv model value values number type name class label target date time "
-    "result output input feature features id code index state status group case cases day unit is has the of and "
-    "to in at a an mean max min avg total count std flag med median sum per score level test train year month "
-    "rate"
+    "table data dataset file column row rows csv model value values number type name class label target date time"
+    " result output input feature features id code index state status group case cases day unit is has the of and to"
+    " in at a an mean max min avg total count std flag med median sum per score level test train year month rate"
 )
 GENERIC = frozenset(_GENERIC.split())
 """Words that stand in many sentences and in many column names: as a name they must be pointed at."""
@@ -94,3 +86,13 @@ def akin(one: str, other: str) -> bool:
     """Whether two words mean the same thing in tables: `cost` and `price`."""
     index = _index()
     return bool(index.get(stem(one), frozenset()) & index.get(stem(other), frozenset()))
+
+
+def opposite(one: str, other: str) -> bool:
+    """Whether one of two words says that the other did not happen: `survived` and `died`."""
+    pair = {stem(one), stem(other)}
+    for sides in _OPPOSITES:
+        left, right = ({stem(word) for word in side.split()} for side in sides)
+        if pair & left and pair & right:
+            return True
+    return False

@@ -7,6 +7,7 @@ markers are `predict`, `from` and `ignoring`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -18,48 +19,41 @@ Role = Literal["goal", "feature", "ignore", "group", "time", "none"]
 
 _MARKERS: dict[Role, str] = {
     "ignore": r"ignor\w*|without(?: (?:using|the use of))?|exclud\w*|except(?: for)?|leav\w* out"
-    r"|drop(?:ping)?(?![ -](?:in|of|out|off|rate))|omit\w*"
-    r"|(?:do not|don't|dont|never|must not|not) (?:use|using|look at|include|consider)|disregard\w*|other than|skip\w*"
-    r"|ohne|ignorier\w*|sauf|sans|sin|excepto",
+    r"|drop(?:ping)?(?![ -](?:in|of|out|off|rate))|omit\w*|(?:do not|don't|dont|never|must not|not) (?:use|using"
+    r"|look at|include|consider)|disregard\w*|other than|skip\w*|ohne|ignorier\w*|sauf|sans|sin|excepto",
     "group": r"group(?:ed|ing|s)?(?: (?:is|are))? (?:by|per|on)|group(?:ing)? (?:column|variable|key)s?(?: is)?"
-    r"|split by"
-    r"|(?:rows|records|samples|visits|measurements|observations) (?:of|with|from) (?:the same|one)|gruppiert nach"
-    r"|groupe\w* par|agrupad\w* por",
+    r"|split by|(?:rows|records|samples|visits|measurements|observations) (?:of|with|from) (?:the same|one)"
+    r"|gruppiert nach|groupe\w* par|agrupad\w* por",
     "time": r"(?:order|sort|arrang)(?:ed|ing|s)?(?: in time)? by|(?:time|date) (?:column|index)(?: is)?"
-    r"|time[- ]?stamps?"
-    r"(?: (?:column|is|are|in))+|chronological\w*(?: order)?(?: (?:by|of))?|in time order(?: (?:by|of))?"
-    r"|split (?:by time|in time|on time)(?: (?:on|using|by))?|sortiert nach|trie\w* par|ordenad\w* por",
+    r"|time[- ]?stamps?(?: (?:column|is|are|in))+|chronological\w*(?: order)?(?: (?:by|of))?|in time order(?: (?:by"
+    r"|of))?|split (?:by time|in time|on time)(?: (?:on|using|by))?|sortiert nach|trie\w* par|ordenad\w* por",
     "feature": r"from|using|uses?|based (?:up)?on|given|knowing|by means of|features?|inputs?|predictors?"
-    r"|depend(?:s|ing)? on|as a function of|with|via|mit|aus|anhand|mittels|basierend auf|a partir de|avec|con|usando"
-    r"|segun|selon|utilisant",
+    r"|depend(?:s|ing)? on|as a function of|with|via|mit|aus|anhand|mittels|basierend auf|a partir de|avec|con"
+    r"|usando|segun|selon|utilisant",
     "goal": r"predict\w*|forecast\w*|estimat\w*|classif\w*|guess\w*|detect\w*|identif\w*|recogni[sz]\w*|regress"
-    r"|determin\w*|infer|tell|decide\w*|diagnose|categori[sz]\w*|model(?:l?ing)?(?= (?:the|for|of|that|to))|score|flag"
-    r"|how (?:much|many|likely|long|old|far|high|tall|heavy|big|large|expensive|strong|fast|warm|hot)|whether|if|who"
-    r"|whom|which|what|find out|will|learn|interested in|want to know|probability|chances?|risk|odds|likelihood"
-    r"|target|dependent variable|label(?= (?:is|column|variable|:|=))|propensity"
-    r"|vorher\w*|vorauss\w*|prognos\w*|schatz\w*|klassifizier\w*|bestimm\w*|erkenn\w*|ob|wie ?viel\w*|wer|welche\w*"
-    r"|ziel\w*|predi\w*|prevo\w*|estim\w*|class(?:er|e[rz]?|ification)(?= )|combien|quel\w*|qui|cible"
-    r"|pronostic\w*|clasific\w*|cuant\w*|quien\w*|cual\w*|objetivo|adivin\w*|preve\w*|quant[oiae]\b",
+    r"|determin\w*|infer|tell|decide\w*|diagnose|categori[sz]\w*|model(?:l?ing)?(?= (?:the|for|of|that|to))|score"
+    r"|flag|how (?:much|many|likely|long|old|far|high|tall|heavy|big|large|expensive|strong|fast|warm|hot)|whether"
+    r"|if|who|whom|which|what|find out|will|learn|interested in|want to know|target|dependent variable"
+    r"|label(?= (?:is|column|variable|:|=))|propensity|vorher\w*|vorauss\w*|prognos\w*|schatz\w*|klassifizier\w*"
+    r"|bestimm\w*|erkenn\w*|ob|wie ?viel\w*|wer|welche\w*|ziel\w*|predi\w*|prevo\w*|estim\w*|class(?:er|e[rz]?"
+    r"|ification)(?= )|combien|quel\w*|qui|cible|pronostic\w*|clasific\w*|cuant\w*|quien\w*|cual\w*|objetivo"
+    r"|adivin\w*|preve\w*|quant[oiae]\b",
 }
 _MARKER = re.compile(
     r"(?<![\w'])(?:" + "|".join(f"(?P<{role}>{words})" for role, words in _MARKERS.items()) + r")(?![\w'])"
 )
 _FILLERS = re.compile(
-    r"(?:[\s:=\"'`“”«»*(,]|\b(?:the|a|an|each|every|all|my|our|its|their|his|her|this|column|variable|target"
-    r"|values?|field"
-    r"|feature|attribute|of|for|in|is|are|will|would|be|whether|if|which|who|what|probability|chances?|likelihood"
-    r"|risk|name"
-    r"|named|called|to|me|us|that|expected|level|degree|it|they|he|she|there|someone|somebody|has|have|had|been"
-    r"|does|do"
-    r"|der|die|das|den|dem|des|spalte|ist|le|la|les|de|du|des|l|d|colonne|est|el|los|las|columna|es|del|un|une|una|uno"
-    r"|eine?[rnms]?|how|much|many|likely)\b)*"
+    r"(?:[\s:=\"'`“”«»*(,]|\b(?:the|a|an|each|every|all|my|our|its|their|his|her|this|column|variable|target|values?"
+    r"|field|feature|attribute|of|for|in|is|are|will|would|be|whether|if|which|who|what|probability|chances?"
+    r"|likelihood|risk|name|named|called|to|me|us|that|expected|level|degree|it|they|he|she|there|someone|somebody"
+    r"|has|have|had|been|does|do|der|die|das|den|dem|des|spalte|ist|le|la|les|de|du|des|l|d|colonne|est|el|los|las"
+    r"|columna|es|del|un|une|una|uno|eine?[rnms]?|how|much|many|likely)\b)*"
 )  # what may stand between a marker and what it is about
 _PASSIVE = re.compile(
     r"[\"'`”»)]*(?: (?:column|variable|values?|field))?,? (?:(?:should|must|shall|can|could|will|has|have|needs?"
-    r"|ought|is"
-    r"|are)(?: to)? be (?:predicted|estimated|classified|forecast(?:ed)?|modell?ed|determined)"
-    r"|to (?:be )?predict(?:ed)?\b|(?:is|as|being) (?:the |my |our |a )?(?:target|label|outcome|response"
-    r"|dependent|what|prediction target|column to predict))"
+    r"|ought|is|are)(?: to)? be (?:predicted|estimated|classified|forecast(?:ed)?|modell?ed|determined)"
+    r"|to (?:be )?predict(?:ed)?\b|(?:is|as|being) (?:the |my |our |a )?(?:target|label|outcome|response|dependent"
+    r"|what|prediction target|column to predict))"
 )
 _QUOTES = "\"'`“”«»„‘’[]"
 
@@ -110,12 +104,12 @@ def role_at(words: str, start: int, end: int) -> tuple[Role, str, bool]:
     passive = _PASSIVE.match(flat, end, stop)
     if passive:
         return "goal", passive.group().strip(" ,\"'`”»)"), True
-    before = [marker for marker in markers(words) if begin <= marker.start and marker.end <= start]
-    if not before:
+    known = markers(words)
+    last = bisect_right(known, start, key=lambda marker: marker.end) - 1
+    if last < 0 or known[last].start < begin:
         return "none", "", False
-    marker = before[-1]
-    gap = flat[marker.end : start]
-    direct = _FILLERS.fullmatch(gap) is not None
+    marker = known[last]
+    direct = _FILLERS.fullmatch(flat, marker.end, start) is not None
     if marker.role in ("group", "time") and not direct:
         return "none", "", False
     return marker.role, marker.text, direct

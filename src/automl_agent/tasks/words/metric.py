@@ -12,10 +12,8 @@ from automl_agent.tasks.words import text as tx
 
 _WANTED = re.compile(
     r"(?:optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|metric|measured?|measured by|scored?|evaluat\w*|judged?"
-    r"|care about|best"
-    r"|highest|lowest|good|high|low|according to|in terms of|priorit\w*|focus on|tune\w* for|goal is|use|using"
-    r"|score by)"
-    r"[^.;!?,]{0,24}$"
+    r"|care about|best|highest|lowest|good|high|low|according to|in terms of|priorit\w*|focus on|tune\w* for|goal is"
+    r"|use|using|score by)[^.;!?,]{0,24}$"
 )  # before the name
 _MATTERS = re.compile(
     r"^[^.;!?]{0,12}\b(?:matters?|counts?|is (?:what|the|important|key|our|my|decisive)|(?:is|as) (?:the )?metric"
@@ -117,7 +115,6 @@ def _mention(flat: str, words: str, start: int, end: int, name: str) -> MetricMe
         weight = 0.0
     else:
         weight += bool(_WANTED.search(before)) + 1.5 * bool(_MATTERS.match(after)) + _limited(before)
-    phrase = re.sub(r"\s+", " ", words[max(begin, start - 20 if weight > 1 else start) : min(stop, end + 20)]).strip()
     phrase = words[start:end] if weight <= 1 else _trim(words, start, end, begin, stop)
     return MetricMention(name, start, end, phrase, weight, flat[start:end] in _EVERYDAY)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from automl_agent.tasks.family import PeekColumn
 from automl_agent.tasks.words import text as tx
-from automl_agent.tasks.words.lexicon import AFFIRMATIVE, EVENTS, NEGATIVE
+from automl_agent.tasks.words.lexicon import AFFIRMATIVE, EVENTS, NEGATIVE, opposite
 from automl_agent.tasks.words.target import named_values
 
 
@@ -20,6 +20,9 @@ def find_positive(words: str, column: PeekColumn) -> tuple[str, str] | None:
     if len(initials) == 1:
         return initials[0], f"'{initials[0]}' is the initial of what the words ask for."
     yes = _affirmative(values)
+    if yes and (against := _against(words, column.name)):
+        no = _other(yes, values)
+        return no, f"'{against}' in the words says that it is not so, and that is '{no}'."
     if yes:
         return yes, f"'{yes}' says that it is so, '{_other(yes, values)}' that it is not."
     events = [value for value in values if any(tx.stem(part) in EVENTS for part in tx.names(value))]
@@ -40,6 +43,14 @@ def _affirmative(values: tuple[str, ...]) -> str | None:
         return yes[0]
     denied = [value for value in values if _denies(value)]
     return _other(denied[0], values) if len(denied) == 1 else None
+
+
+def _against(words: str, name: str) -> str | None:
+    """A word of the request that denies what the column is called: "who died?" of `Survived`."""
+    parts, spoken = tx.names(name), tx.names(words)
+    if any(tx.same(word, part) or tx.kin(word, part) for word in spoken for part in parts):
+        return None
+    return next((word for word in spoken if any(opposite(word, part) for part in parts)), None)
 
 
 def _denies(value: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from automl_agent.errors import InputError
 from automl_agent.tasks.family import Peek, PeekColumn
@@ -18,12 +19,12 @@ ENOUGH = 0.38
 
 _TIE = 0.005
 _FUNCTION_WORDS = (
-    "the and for are was were will would can could should must may might from with that this these those they "
-    "them their our your his her its who whom which what when where how why whether than then there here not but "
-    "all any each every some more most less least about into over under between because please want need make "
-    "build train get give show using used use based given best good better new next last first data does did has "
-    "have had been being much many very just only also like likely going model models predict prediction "
-    "predictions machine learning"
+    "the and for are was were will would can could should must may might from with that this these those they them"
+    " their our your his her its who whom which what when where how why whether than then there here not but all any"
+    " each every some more most less least about into over under between because please want need make build train"
+    " get give show using used use based given best good better new next last first data does did has have had been"
+    " being much many very just only also like likely going model models predict prediction predictions machine"
+    " learning"
 )
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
 _PREDICATE = ("whether", "if", "who", "which", "will", "whom", "ob", "wer", "qui", "quien")
@@ -105,7 +106,7 @@ def numeric(column: PeekColumn, rows: int) -> bool:
 
 def _fit(words: str, column: PeekColumn, rows: int) -> float:
     """How well a column fits as a target that was not pointed at."""
-    factor = {"id": 0.5, "constant": 0.3, "empty": 0.0, "text": 0.5, "date": 0.3}.get(column.kind, 1.0)
+    factor = {"id": 0.4, "constant": 0.3, "empty": 0.0, "text": 0.5, "date": 0.3}.get(column.kind, 1.0)
     shape = asks_for(words)
     if shape == "number" and column.kind in ("category", "boolean"):
         factor *= 0.5
@@ -157,6 +158,8 @@ class _Spoken:
 
     text: str
     direct: bool
+    predicate: bool = False
+    """Whether it stands right behind "who", "whether", ..."""
     measure: bool = False
     """Part of a question such as "how old": only its meaning counts."""
 
@@ -166,6 +169,7 @@ def _described(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> l
     return [match for column in peek.columns if (match := _description(words, spoken, column, peek.rows))]
 
 
+@lru_cache(maxsize=64)
 def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
     """The telling words of the request that speak of the goal."""
     flat = tx.without_files(tx.plain(words))
@@ -179,9 +183,9 @@ def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
             if marker.startswith("how "):
                 found.append(_Spoken(part.text, direct=False, measure=True))
             continue
-        role, _, direct = role_at(words, part.start, part.end)
+        role, said, direct = role_at(words, part.start, part.end)
         if role in ("goal", "none"):
-            found.append(_Spoken(part.text, direct))
+            found.append(_Spoken(part.text, direct, predicate=direct and said.startswith(_PREDICATE)))
     return found
 
 
@@ -191,19 +195,26 @@ def _description(words: str, spoken: list[_Spoken], column: PeekColumn, rows: in
     telling = [part for part in wanted if part not in GENERIC] or list(wanted)
     if column.kind == "empty" or not telling or all(len(part) < 3 for part in telling):
         return None
-    found = [(part, *max(((_alike(word, part), word) for word in spoken), key=lambda pair: pair[0], default=(0.0, None)))
-             for part in telling]  # fmt: skip
-    hits = [(part, level, word) for part, level, word in found if level > 0 and word is not None]
+    best = {part: max(((_alike(word, part), word) for word in spoken), key=_level, default=None) for part in telling}
+    hits = [(part, *pair) for part, pair in best.items() if pair and pair[0] > 0]
     if not hits:
         return None
-    if len(hits) == len(found):
-        strength = min(level for _, level, _ in hits) * (1.0 if len(telling) == len(wanted) else 0.95)
-    else:
-        strength = (0.2 + 0.35 * len(hits) / len(found)) * max(level for _, level, _ in hits)
     part, level, word = max(hits, key=lambda hit: hit[1])
-    strength = (strength + 0.06 * word.direct) * _fit(words, column, rows)
+    if len(hits) == len(best):
+        mean = sum(level for _, level, _ in hits) / len(hits)
+        strength = mean * (1.0 if len(telling) == len(wanted) else 0.9) + 0.06 * (len(hits) - 1)
+    else:
+        strength = level * (0.68 if part == telling[-1] else 0.4)  # "price" is the head of "sale price"
+    strength += 0.06 * word.direct
+    if word.predicate and column.distinct == 2 and len(hits) == len(best):
+        strength += 0.25  # "who cancels their contract" asks for who cancels
+    strength = min(strength, 0.97) * _fit(words, column, rows)
     relation = "means much the same as" if level < 0.7 else "is close to"
     return Match(column.name, strength, f"'{word.text}' in the words {relation} '{part}' in the column's name.")
+
+
+def _level(pair: tuple[float, _Spoken]) -> float:
+    return pair[0]
 
 
 def _alike(spoken: _Spoken, part: str) -> float:
@@ -226,12 +237,18 @@ def _alike(spoken: _Spoken, part: str) -> float:
 
 def named_values(words: str, column: PeekColumn) -> tuple[str, ...]:
     """Values of a column that the words name where they speak of the goal."""
+    spoken = _of_the_goal(words)
+    return tuple(value for value in column.examples if _value_said(value, spoken))
+
+
+@lru_cache(maxsize=64)
+def _of_the_goal(words: str) -> tuple[str, ...]:
+    """All words of the request but those that speak of features, groups, order and what to leave out."""
     flat = tx.without_files(tx.plain(words))
-    spoken = [part for part in tx.parts(flat) if role_at(words, part.start, part.end)[0] in ("goal", "none")]
-    return tuple(value for value in column.examples if _value_said(value, [part.text for part in spoken]))
+    return tuple(part.text for part in tx.parts(flat) if role_at(words, part.start, part.end)[0] in ("goal", "none"))
 
 
-def _value_said(value: str, spoken: list[str]) -> bool:
+def _value_said(value: str, spoken: tuple[str, ...]) -> bool:
     wanted = tx.names(value)
     if not wanted or tx.low(value) in (*AFFIRMATIVE, *NEGATIVE, "other", "unknown", "na", "nan") or len(value) < 3:
         return False
@@ -249,12 +266,24 @@ def _by_value(words: str, peek: Peek) -> list[Match]:
         if column.kind not in ("category", "boolean") or not 2 <= column.distinct <= 20:
             continue
         said = named_values(words, column)
+        fit = _fit(words, column, peek.rows)
         if said:
-            strength = (0.7 + 0.12 * (len(said) > 1)) * _fit(words, column, peek.rows)
             values = " and ".join(f"'{value}'" for value in said[:2])
             verb = "is a value" if len(said) == 1 else "are values"
+            strength = (0.7 + 0.12 * (len(said) > 1)) * fit
             found.append(Match(column.name, strength, f"{values} in the words {verb} of this column."))
+        elif pair := _value_meant(words, column):
+            reason = f"'{pair[0]}' in the words means much the same as '{pair[1]}', a value of this column."
+            found.append(Match(column.name, 0.5 * fit, reason))
     return found
+
+
+def _value_meant(words: str, column: PeekColumn) -> tuple[str, str] | None:
+    """A word of the request and the value of a two-valued column that means the same: `default` and `bad`."""
+    if column.distinct != 2:
+        return None
+    spoken = [word.text for word in _spoken(words, ())]
+    return next(((word, value) for value in column.examples for word in spoken if akin(word, tx.low(value))), None)
 
 
 # ---------------------------------------------------------------- last resorts

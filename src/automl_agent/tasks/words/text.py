@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -140,12 +141,15 @@ def kin(one: str, other: str) -> bool:
     if len(short) < 5 or not (short.isalpha() and long.isalpha()):
         return False
     shared = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    return shared == len(short) or (shared >= 5 and shared >= 0.7 * len(long))
+    return shared == len(short) or (shared >= 5 and shared >= 0.7 * len(long)) or shared >= max(6, len(short) - 1)
 
 
 @lru_cache(maxsize=65536)
 def misspelt(one: str, other: str) -> bool:
-    """Whether two words of six or more letters differ by a slip of the pen."""
+    """Whether two words differ by a slip of the pen: two letters changed places, or one of six or more is wrong."""
+    if len(one) == len(other) >= 4 and one != other and sorted(one) == sorted(other):
+        places = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+        return len(places) == 2 and places[1] == places[0] + 1
     if min(len(one), len(other)) < 6 or one[0] != other[0] or abs(len(one) - len(other)) > 2:
         return False
     from difflib import SequenceMatcher
@@ -164,13 +168,14 @@ def nearest(name: str, choices: list[str] | tuple[str, ...], count: int = 3) -> 
     return [choice for key in found for choice in keys[key]][:count]
 
 
+@lru_cache(maxsize=256)
+def _ends(text: str) -> tuple[int, ...]:
+    """Where sentences end. A point between digits ends none."""
+    return tuple(match.start() for match in re.finditer(r"[.!?;\n](?=\s|$)", text))
+
+
 def sentence(text: str, place: int) -> tuple[int, int]:
-    """Start and end of the sentence around a place. A point between digits ends none."""
-    start, end = 0, len(text)
-    for match in re.finditer(r"[.!?;\n](?=\s|$)", text):
-        if match.end() <= place:
-            start = match.end()
-        elif match.start() >= place:
-            end = match.start()
-            break
-    return start, end
+    """Start and end of the sentence around a place."""
+    ends = _ends(text)
+    after = bisect_left(ends, place)
+    return (ends[after - 1] + 1 if after else 0), (ends[after] if after < len(ends) else len(text))

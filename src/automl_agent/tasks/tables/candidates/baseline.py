@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,11 @@ Array = npt.NDArray[Any]
 class Model:
     """Answers the same for every row."""
 
-    def __init__(
-        self,
-        task: Mapping[str, Any],
-        params: Mapping[str, Any],
-        steps: Sequence[str],
-        seed: int,
-        threads: int = 1,
-        time_limit: float | None = None,
-    ) -> None:
+    def __init__(self, task: Mapping[str, Any], *_: Any, **__: Any) -> None:
         self.task = dict(task)
         self.answer: Array = np.zeros(0)
 
-    def fit(self, frame: pd.DataFrame, target: Array) -> Model:
+    def fit(self, _: pd.DataFrame, target: Array) -> Model:
         if self.task["kind"] == "classification":
             self.answer = np.bincount(target, minlength=len(self.task["classes"])) / len(target)
         else:
@@ -54,7 +46,7 @@ class Model:
     @classmethod
     def load(cls, folder: str | Path) -> Model:
         state = json.loads(Path(folder, "model.json").read_text(encoding="utf-8"))
-        model = cls(state["task"], {}, [], 0)
+        model = cls(state["task"])
         model.answer = np.array(state["answer"], dtype=np.float64)
         return model
 

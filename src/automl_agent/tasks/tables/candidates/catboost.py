@@ -40,7 +40,7 @@ SHARED = (
 Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 20
-"""Category columns up to which CatBoost encodes them itself; above, it takes too long and gets their codes as numbers."""
+"""Category columns up to which CatBoost encodes them itself; above, it gets their codes as numbers, to save time."""
 
 
 class Model(TableModel):
@@ -55,8 +55,12 @@ class Model(TableModel):
             return Pool(self._data(matrix[places]), target[places], weight=None if weights is None else weights[places])
 
         def fitted(train: Any, rounds: int, rate: float, valid: Any = None) -> Any:
-            model = CatBoost({**settings, "iterations": rounds, "learning_rate": rate, "use_best_model": valid is not None})
-            return model.fit(train, eval_set=valid, early_stopping_rounds=2 * patience(rate) if valid is not None else None)
+            model = CatBoost(
+                {**settings, "iterations": rounds, "learning_rate": rate, "use_best_model": valid is not None}
+            )
+            return model.fit(
+                train, eval_set=valid, early_stopping_rounds=2 * patience(rate) if valid is not None else None
+            )
 
         settings = self._settings(target)
         refit = len(matrix) <= REFIT_ROWS

@@ -13,7 +13,16 @@ from plain_state import load_arrays, save_arrays
 from table_model import TableModel
 
 TITLE = "Extremely randomised trees"
-TAGS = ("extra trees", "extratrees", "extremely randomised trees", "random forest", "forest", "tree", "trees", "bagging")
+TAGS = (
+    "extra trees",
+    "extratrees",
+    "extremely randomised trees",
+    "random forest",
+    "forest",
+    "tree",
+    "trees",
+    "bagging",
+)
 PORTFOLIO = [
     {"n_estimators": 200, "max_features": 0.5, "min_samples_leaf": 1},
     {"n_estimators": 200, "max_features": 0.7, "min_samples_leaf": 2},
@@ -58,7 +67,12 @@ class Model(TableModel):
         criterion = {"criterion": "entropy"} if self.classifies else {}
         features = float(self.params["max_features"])
         forest = kind(
-            trees, min_samples_leaf=leaf, max_features=features, n_jobs=self.threads, random_state=self.seed, **criterion
+            trees,
+            min_samples_leaf=leaf,
+            max_features=features,
+            n_jobs=self.threads,
+            random_state=self.seed,
+            **criterion,
         )
         rows = matrix.astype(np.float32)
         if self.seconds_left is not None:

@@ -15,7 +15,13 @@ TITLE = "Histogram gradient boosting (scikit-learn)"
 TAGS = ("hist gradient boosting", "histgradientboosting", "gradient boosting", "boosting", "tree", "trees", "ensemble")
 PORTFOLIO = [
     {"learning_rate": 0.1, "max_leaf_nodes": 31, "max_features": 0.9},
-    {"learning_rate": 0.06, "max_leaf_nodes": 12, "max_features": 0.6, "min_samples_leaf": 10, "l2_regularization": 1.0},
+    {
+        "learning_rate": 0.06,
+        "max_leaf_nodes": 12,
+        "max_features": 0.6,
+        "min_samples_leaf": 10,
+        "l2_regularization": 1.0,
+    },
 ]
 SPACE = {
     "learning_rate": {"type": "float", "low": 0.02, "high": 0.2, "log": True},
@@ -81,7 +87,7 @@ class Model(TableModel):
             self.model = fitted(min(most, max(1, round(1.1 * best))), rate)
 
     def _filled(self, matrix: Array) -> Array:
-        """The matrix without missing values where few are known: scikit-learn cannot bin what its holdout leaves empty."""
+        """The matrix without missing values where few are known: scikit-learn cannot bin a column of none."""
         if not len(self.sparse):
             return matrix
         matrix = matrix.copy()

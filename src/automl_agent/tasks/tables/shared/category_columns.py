@@ -1,7 +1,7 @@
 """Category columns: every encoding of a column is one lookup table.
 
-A level's code is its row in the table; -2 (the row before the last) stands for a level not seen in training, or seen there
-only once, so that models learn what rare means; -1 (the last row) stands for a missing value.
+A level's code is its row in the table; -2 (the row before the last) stands for a level not seen in training, or seen
+there only once, so that models learn what rare means; -1 (the last row) stands for a missing value.
 """
 
 from __future__ import annotations
@@ -56,9 +56,8 @@ class Levels:
     def sizes(self) -> list[int]:
         return [len(levels) for levels in (*self.values, *self.pair_values)]
 
-    def transform(self, columns: list[Array]) -> Array:
+    def transform(self, columns: list[Array], rows: int) -> Array:
         """Codes of shape (rows, columns + pairs)."""
-        rows = len(columns[0]) if columns else 0
         codes = np.empty((rows, len(self.values) + len(self.pairs)), dtype=np.int64)
         for place, (column, lookup) in enumerate(zip(columns, self._lookups, strict=True)):
             codes[:, place] = _look_up(column, lookup)
@@ -73,7 +72,7 @@ class Levels:
 
     def fit_pairs(self, columns: list[Array], target: Array, kind: str, seed: int) -> Levels:
         """Keep the pairs of columns that together tell more of the target than either alone."""
-        codes = self.transform(columns)
+        codes = self.transform(columns, len(target))
         rows = sample_rows(len(codes), seed)
         truth = centred_target(target[rows], kind)
         single = [relevance(codes[rows, place] + 2, truth) for place in range(codes.shape[1])]
@@ -104,8 +103,8 @@ def _look_up(column: Array, lookup: dict[Any, int]) -> list[int] | Array:
 class Tables:
     """One lookup table a column: level code (trees), one-hot, share of rows, out-of-fold target means, as asked for.
 
-    In `tree` mode the first number of a column is its level code. In `matrix` mode it is one-hot up to `one_hot` levels;
-    above, target means are used even if they were not asked for.
+    In `tree` mode the first number of a column is its level code. In `matrix` mode it is one-hot up to `one_hot`
+    levels; above, target means are used even if they were not asked for.
     """
 
     def __init__(
@@ -173,7 +172,7 @@ class Tables:
 
 
 def _means_target(target: Array, kind: str) -> Array:
-    """Columns whose means are told: the standardised value, or the share of each class (of the second one if binary)."""
+    """Columns whose means are told: the standardised value, or each class (if binary, the second one)."""
     if kind != "classification":
         return np.asarray(((target - target.mean()) / (target.std() or 1.0))[:, None])
     counts = np.bincount(target.astype(np.int64))

@@ -1,4 +1,4 @@
-"""A fitted scikit-learn forest as plain arrays: small on disk, no pickle, and a row is answered by all trees at once."""
+"""A fitted scikit-learn forest as plain arrays: small, no pickle, and a row is answered by all trees at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Number columns: dates to parts, arithmetic pairs, scaling, splines.
 
-Every block learns from training rows, holds only plain values and arrays (`plain_state.py` stores them), and transforms one row
-as fast as it can: all loops over columns that can be avoided are.
+Every block learns from training rows, holds only plain values and arrays (`plain_state.py` stores them), and avoids
+loops over columns in `transform`, so that one row is fast.
 """
 
 from __future__ import annotations

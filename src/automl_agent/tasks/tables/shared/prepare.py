@@ -1,7 +1,7 @@
 """From a typed frame to a matrix of float64: what a candidate's model sees.
 
-Two modes. `tree`: numbers with missing values kept, categories as level codes. `matrix`: no missing values, robustly scaled,
-one-hot or target-encoded; for linear models, neighbours and forests. Dates become parts and texts become
+Two modes. `tree`: numbers with missing values kept, categories as level codes. `matrix`: no missing values, robustly
+scaled, one-hot or target-encoded; for linear models, neighbours and forests. Dates become parts and texts become
 components in both. Data steps add to that:
 
     missing_indicators    a flag for every column with missing values, and how many a row lacks
@@ -70,18 +70,26 @@ class Encoder:
         return self
 
     def fit_transform(self, frame: pd.DataFrame, target: Array) -> Array:
-        """Learn, and encode the training rows; their target means are out of fold, so prefer this to `fit` + `transform`.
+        """Learn, and encode the training rows, their target means out of fold: not the same as `fit`, then `transform`.
 
         Args:
             frame: typed rows.
             target: (rows,) class codes or values.
         """
-        self.columns = [str(name) for name in frame.columns]
+        self.columns = list(frame.columns)
         self.kinds = [kind_of(frame[name]) for name in self.columns]
         self.prepare()
         numbers, categories, dates, texts = self._read(frame)
         self.texts = [Text(self.seed).fit(column) for column in texts]
-        wide = self._widen(numbers, dates, texts)
+        numbers = self._fit_numbers(self._widen(numbers, dates, texts), target)
+        codes, encoded = self._fit_categories(categories, len(frame), target)
+        matrix = self._join(numbers, codes, encoded)
+        before = matrix.shape[1] - encoded.shape[1]
+        self.native = [before + place for place in self.tables.native()] if self.mode == "tree" else []
+        return matrix
+
+    def _fit_numbers(self, wide: Array, target: Array) -> Array:
+        """Learn from all number columns; returns those that vary, cut if asked for."""
         self.kept = np.flatnonzero(_varies(wide))
         numbers = wide[:, self.kept]
         self.bounds = np.zeros((2, 0))
@@ -92,21 +100,20 @@ class Encoder:
         self.arithmetic = Arithmetic()
         if "interactions" in self.steps:
             self.arithmetic.fit(numbers, target, self.kind, self.seed)
-        self.levels = Levels().fit(categories)
-        if "category_pairs" in self.steps:
-            self.levels.fit_pairs(categories, target, self.kind, self.seed)
-        codes = self.levels.transform(categories) if categories else np.zeros((len(frame), 0), dtype=np.int64)
-        frequencies, means = "frequency_encoding" in self.steps, "target_encoding" in self.steps
-        self.tables = Tables(self.mode, self.kind, self.one_hot, frequencies, means, self.seed)
-        encoded = self.tables.fit_transform(codes, self.levels.sizes, target)
         self.scaler = Scaler("quantile_scale" in self.steps, "splines" in self.steps)
         if self.mode == "matrix":
             self.scaler.fit(self._with_pairs(numbers))
-        matrix = self._join(numbers, codes, encoded)
-        self.native = [matrix.shape[1] - encoded.shape[1] + place for place in self.tables.native()]
-        if self.mode != "tree":
-            self.native = []
-        return matrix
+        return numbers
+
+    def _fit_categories(self, categories: list[Array], rows: int, target: Array) -> tuple[Array, Array]:
+        """Learn from the category columns; returns codes and encoded columns of the training rows."""
+        self.levels = Levels().fit(categories)
+        if "category_pairs" in self.steps:
+            self.levels.fit_pairs(categories, target, self.kind, self.seed)
+        codes = self.levels.transform(categories, rows)
+        frequencies, means = "frequency_encoding" in self.steps, "target_encoding" in self.steps
+        self.tables = Tables(self.mode, self.kind, self.one_hot, frequencies, means, self.seed)
+        return codes, self.tables.fit_transform(codes, self.levels.sizes, target)
 
     def prepare(self) -> None:
         """Work out the positions of the columns of each kind, once."""
@@ -127,7 +134,7 @@ class Encoder:
             numbers = numbers[:, self.kept]
         if self.bounds.size:
             numbers = np.clip(numbers, *self.bounds)
-        codes = self.levels.transform(categories) if categories else np.zeros((len(frame), 0), dtype=np.int64)
+        codes = self.levels.transform(categories, len(frame))
         return self._join(numbers, codes, self.tables.transform(codes))
 
     def _read(self, frame: pd.DataFrame) -> tuple[Array, list[Array], list[Array], list[Array]]:

@@ -1,7 +1,7 @@
 """Boosting within a time limit, and LightGBM, which two candidates share.
 
-Time is kept by measuring 20 rounds and extrapolating: when the rounds that a learning rate usually needs do not fit, the
-rate is raised beforehand. Training is never cut by the clock: a low rate that is cut short is far worse than a high one.
+Time is kept by measuring 20 rounds and extrapolating: when the rounds that a learning rate usually needs do not fit,
+the rate is raised beforehand. Training is never cut by the clock: a low rate cut short is far worse than a high one.
 """
 
 from __future__ import annotations
@@ -64,19 +64,12 @@ def patience(rate: float) -> int:
     return max(20, round(2 / rate))
 
 
-def number_of_holdouts(rows: int) -> int:
-    return 3 if rows <= REPEAT_ROWS else 1
-
-
 class LightGBMModel(TableModel):
     """LightGBM with native categories and missing values, stopped early on rows held out of the training rows."""
 
     def learn(self, matrix: Array, target: Array, weights: Array | None) -> None:
         import lightgbm
 
-        rows = len(matrix)
-        refit = rows <= REFIT_ROWS
-        holdouts = [hold_out(target, self.seed + number) for number in range(number_of_holdouts(rows))]
         settings = self._settings(target)
 
         def dataset(places: Array, reference: Any = None) -> Any:
@@ -90,19 +83,18 @@ class LightGBMModel(TableModel):
                 params=settings,
             )
 
+        rows = len(matrix)
+        holdouts = [hold_out(target, self.seed + number) for number in range(3 if rows <= REPEAT_ROWS else 1)]
+        refit = rows <= REFIT_ROWS
         first = dataset(holdouts[0][0])
-        rate, most = plan_rounds(
-            self,
-            float(self.params["learning_rate"]),
-            lambda rounds: lightgbm.train(settings, first, rounds),
-            len(holdouts) + refit,
-        )
+        rate = float(self.params["learning_rate"])
+        rate, most = plan_rounds(self, rate, lambda n: lightgbm.train(settings, first, n), len(holdouts) + refit)
         most = min(most, int(self.params.get("n_estimators", most)))
         settings["learning_rate"] = rate
         self.effective = {"learning_rate": rate, "n_estimators": most}
         best: list[int] = []
         for number, (inside, outside) in enumerate(holdouts):
-            train = first if number == 0 else dataset(inside)
+            train = dataset(inside) if number else first
             stop = lightgbm.early_stopping(patience(rate), verbose=False)
             valid = dataset(outside, train)
             self.booster = lightgbm.train(settings, train, most, valid_sets=[valid], callbacks=[stop])

@@ -1,7 +1,7 @@
 """Reads a table and gives its columns their types: one code for training, prediction and serving.
 
-This file travels with a bundle, so it imports public libraries only. What was found out about the user's file (delimiter,
-encoding, kinds of columns, spellings) comes in as plain data: `options` for reading, `schema` for typing.
+This file travels with a bundle, so it imports public libraries only. What was found out about the user's file
+(delimiter, encoding, kinds of columns, spellings) comes in as plain data: `options` for reading, `schema` for typing.
 Everything that is wrong with a file is a `ValueError` (or `OSError`) with one line of text.
 """
 
@@ -44,7 +44,7 @@ def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | N
     """Read a table as it stands: strings from text files, the library's own values from Parquet, Excel and JSON.
 
     Args:
-        path: CSV, TSV, Parquet, Excel, JSON or JSON Lines; also `.gz` or `.zip` of one. The content decides, not the name.
+        path: CSV, TSV, Parquet, Excel, JSON or JSON Lines; also `.gz` or `.zip` of one. Content decides, not the name.
         options: `delimiter`, `encoding`, `header`, `quoting`, `row_names`, `sheet`, `member`, as in `schema["read"]`.
         limit: rows to read at most.
 
@@ -110,7 +110,9 @@ def open_content(path: Path, member: str | None = None) -> BinaryIO:
     if magic == b"PK\x03\x04" or magic == b"PK\x05\x06":
         with zipfile.ZipFile(path) as archive:  # what was opened in it stays open
             if "xl/workbook.xml" not in archive.namelist():
-                return io.BufferedReader(_Bounded(archive.open(_member(archive, member)), packed))
+                name = _member(archive, member)
+                if archive.getinfo(name).file_size <= _limit(packed):
+                    return io.BufferedReader(_Bounded(archive.open(name), packed))
             if sum(info.file_size for info in archive.infolist()) > _limit(packed):
                 raise ValueError("it would unpack to far more than a table of its size holds")
     return path.open("rb")
@@ -254,7 +256,7 @@ def _parse_csv(rows: Iterator[list[str]], options: dict[str, Any], limit: int | 
     return table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get), odd
 
 
-def _read_parquet(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> Loaded:
+def _read_parquet(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -302,7 +304,7 @@ def _read_excel(stream: BinaryIO, options: dict[str, Any], limit: int | None) ->
     return _from_columns(names, columns), {"repeated": _renamed(header, names)}
 
 
-def _read_json(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> Loaded:
+def _read_json(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
     try:
         found = json.loads(stream.read())
     except (ValueError, RecursionError) as error:
@@ -324,7 +326,7 @@ def _read_json(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> 
     return _from_records(found[:limit]), {}
 
 
-def _read_jsonl(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> Loaded:
+def _read_jsonl(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
     rows: list[dict[str, Any]] = []
     bad: list[int] = []
     lines = (line for line in stream if line.strip(b"\xef\xbb\xbf \t\r\n"))
@@ -363,7 +365,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], int | None], Loaded]] = 
 
 # ---------------------------------------------------------------- single values
 
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?[iI]nf(inity)?")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?((?i:inf)((?i:inity))?|(?i:nan))", re.ASCII)
 _SIGNS = re.compile(r"[$€£¥%\s'’\u00a0\u202f]|USD|EUR|GBP|CHF|JPY")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
@@ -413,7 +415,8 @@ def label(value: Any) -> str | None:
     if isinstance(value, (float, np.floating)):
         if math.isnan(value):
             return None
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(float(value))
+        value = float(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     return sound(str(value)).strip()
 
 
@@ -458,10 +461,24 @@ def numbers(series: pd.Series[Any], decimal: str = ".") -> tuple[np.ndarray[Any,
         values = series.to_numpy(np.float64, na_value=np.nan)
         return values, np.zeros(len(values), bool)
     codes, found = factor(series)
-    parsed = [number(value, decimal) for value in found] + [math.nan]
-    values = np.array([math.nan if value is None else value for value in parsed], np.float64)
-    bad = np.array([value is None for value in parsed], bool)
+    values, bad = parse_numbers([*found, None], decimal)
     return values[codes], bad[codes]
+
+
+def parse_numbers(values: list[Any], decimal: str = ".") -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """`number` of many values, as float64 (NaN missing) and which are something else."""
+    if len(values) > SMALL and decimal == ".":
+        import pyarrow as pa
+
+        try:  # plain numbers, the usual case, at once
+            words = pa.array([None if value in MISSING else value for value in values], pa.string())
+            plain: np.ndarray[Any, Any] = words.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+            return plain, np.zeros(len(values), bool)
+        except (pa.ArrowException, TypeError, ValueError):
+            pass
+    parsed = [number(value, decimal) for value in values]
+    floats = np.array([math.nan if value is None else value for value in parsed], np.float64)
+    return floats, np.array([value is None for value in parsed], bool)
 
 
 def labels(series: pd.Series[Any], known: Iterable[str] = ()) -> np.ndarray[Any, Any]:
@@ -477,7 +494,8 @@ def labels(series: pd.Series[Any], known: Iterable[str] = ()) -> np.ndarray[Any,
                 spellings = _spellings(exact)
             text = spellings.get(fold(text), text)
         result.append(text)
-    return _objects([*result, None])[codes]
+    spelled: np.ndarray[Any, Any] = _objects([*result, None])[codes]
+    return spelled
 
 
 def _spellings(known: Iterable[str]) -> dict[str, str]:
@@ -504,7 +522,8 @@ def moments(series: pd.Series[Any], form: str | None = None) -> np.ndarray[Any, 
 def texts(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
     """Texts (object of str, "" missing)."""
     codes, found = factor(series)
-    return _objects([*(label(value) or "" for value in found), ""])[codes]
+    result: np.ndarray[Any, Any] = _objects([*(label(value) or "" for value in found), ""])[codes]
+    return result
 
 
 def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
@@ -537,7 +556,8 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     if name not in frame.columns:
         return pd.Series([None] * len(frame), dtype=object)
     found: Any = frame[name]
-    return found if found.ndim == 1 else found.iloc[:, 0]
+    first: pd.Series[Any] = found if found.ndim == 1 else found.iloc[:, 0]
+    return first
 
 
 def encode_target(series: pd.Series[Any], schema: dict[str, Any]) -> np.ndarray[Any, Any]:

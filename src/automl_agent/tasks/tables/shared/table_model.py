@@ -6,8 +6,8 @@ A candidate's class sets `MODE` and defines
     answer(matrix)                    probabilities (rows, classes seen), or standardised values (rows,)
     store(folder), restore(folder)    the fitted model, in a format that runs no code when it is read
 
-Whatever `learn` had to change to keep to the time limit goes into `effective`. `params.json` in the model's folder holds the
-parameters with these changes: a fit with them and without a time limit gives the same model on a faster or slower machine.
+Whatever `learn` had to change to keep to the time limit goes into `effective`. `params.json` in the model's folder
+holds the parameters with these changes: a fit with them and without a time limit gives the same model on any machine.
 """
 
 from __future__ import annotations
@@ -161,7 +161,9 @@ class TableModel:
         """Raise `TimeoutError` when something that takes so long does not fit into what is left."""
         left = self.seconds_left
         if left is not None and seconds > left:
-            raise TimeoutError(f"{what} needs about {seconds:.1f} s, {max(left, 0):.1f} s of {self.time_limit:.1f} s are left.")
+            raise TimeoutError(
+                f"{what} needs about {seconds:.1f} s, {max(left, 0):.1f} s of {self.time_limit:.1f} s are left."
+            )
 
     @property
     def _certain(self) -> bool:

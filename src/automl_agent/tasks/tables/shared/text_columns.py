@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,4 +77,4 @@ class Text:
 
 def _terms(text: Any) -> list[str]:
     words = _WORD.findall(text.lower())[:MAX_WORDS] if isinstance(text, str) else []
-    return words + [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)]
+    return words + [f"{left} {right}" for left, right in pairwise(words)]

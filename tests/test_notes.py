@@ -1,0 +1,152 @@
+"""The shipped notes, and how notes are read."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from automl_agent.errors import AutoMLError, InputError
+from automl_agent.knowledge.notes import default_folder, load_notes, note_files, read_front, read_note
+
+MODELS = {
+    "baseline", "linear", "lightgbm", "lightgbm_extra", "hist_gradient_boosting", "extra_trees", "catboost",
+    "nearest_neighbours",
+}  # fmt: skip
+STEPS = {
+    "missing_indicators", "target_encoding", "frequency_encoding", "interactions", "category_pairs", "quantile_scale",
+    "clip_outliers", "splines", "log_target", "balance",
+}  # fmt: skip
+META = {
+    "rows", "columns", "numbers", "categories", "texts", "dates", "missing_share", "max_cardinality",
+    "high_cardinality", "imbalance", "minority_share", "classes", "target_skew", "duplicates_share", "rows_per_column",
+    "budget",
+}  # fmt: skip
+TABLES = {"tabular_classification", "tabular_regression"}
+
+FILES = note_files(default_folder())
+NOTE = """---
+title: A note about nothing in particular
+kind: practice
+source: {title: House rule, authors: a team, year: 2026, address: ""}
+checked: true
+families: [tabular_regression]
+when: {rows: ">= 10, < 50"}
+models: [linear]
+cautions: [Be careful.]
+evidence: It worked once.
+---
+
+Words that teach something.
+"""
+
+
+def _body(path: Path) -> str:
+    return path.read_text(encoding="utf-8").split("\n---\n", 1)[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_shipped_note(path: Path) -> None:
+    front = read_front(path)
+    assert set(front.models) <= MODELS
+    assert set(front.steps) <= STEPS
+    assert set(front.when) <= META
+    assert set(front.families) <= TABLES
+    assert "log_target" not in front.steps or "tabular_regression" in front.families
+    assert "balance" not in front.steps or "tabular_classification" in front.families
+    assert front.models or front.steps
+    assert not front.checked or front.source.address.startswith(("https://", "http://"))
+    assert 120 <= len(_body(path).split()) <= 300
+
+
+def test_coverage_of_the_shipped_notes() -> None:
+    fronts = [read_front(path) for path in FILES]
+    assert len(fronts) >= 30
+    assert sum(not front.checked for front in fronts) < len(fronts) / 10
+    for kind in ("paper", "kaggle", "practice"):
+        assert sum(front.kind == kind for front in fronts) >= len(fronts) / 5
+    for family in TABLES:
+        assert sum(family in front.families for front in fronts) >= 15
+    assert {name for front in fronts for name in front.models} >= MODELS - {"baseline"}
+    assert {name for front in fronts for name in front.steps} == STEPS
+    assert len({front.title for front in fronts}) == len(fronts)
+
+
+def test_no_two_shipped_notes_say_the_same() -> None:
+    shingles = {}
+    for path in FILES:
+        words = re.findall(r"[a-z]+", _body(path).lower())
+        shingles[path.stem] = {tuple(words[place : place + 4]) for place in range(len(words) - 3)}
+    alike = [
+        (one, two)
+        for one, two in combinations(shingles, 2)
+        if len(shingles[one] & shingles[two]) > 0.1 * min(len(shingles[one]), len(shingles[two]))
+    ]
+    assert not alike
+
+
+def test_suggestions_exist_in_the_installed_families() -> None:
+    try:
+        from automl_agent.tasks.registry import families
+
+        known = families()
+    except AutoMLError as error:
+        pytest.skip(str(error))
+    for note in load_notes(default_folder()):
+        ours = [known[name] for name in note.families]
+        assert set(note.models) <= {name for family in ours for name in family.candidates()}, note.id
+        assert set(note.steps) <= {name for family in ours for name in family.steps}, note.id
+
+
+def test_a_note_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "my-note.md"
+    path.write_text(NOTE.replace("\n", "\r\n"), encoding="utf-8")
+    note = read_note(path)
+    assert (note.id, note.kind, note.families) == ("my-note", "practice", ("tabular_regression",))
+    assert note.when == {"rows": ">= 10, < 50"}
+    assert note.source == "a team (2026): House rule"
+    assert note.text.startswith("Words that teach")
+    assert "Be careful." in note.text
+    assert "It worked once." in note.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("kind: practice", "kind: rumour", "'kind'"),
+        ("year: 2026", "year: soon", "'source.year'"),
+        ("checked: true\n", "", "'checked'"),
+        ('">= 10, < 50"', '"about 10"', "'when'"),
+        ('">= 10, < 50"', '">= ten"', "'when'"),
+        ("models:", "model:", "'model'"),
+        ("families: [tabular_regression]", "families: []", "'families'"),
+        ("title: A note", "title: A: note: b", "not YAML"),
+        ("---\ntitle", "title", "front matter"),
+        ("Words that teach something.", "", "no text"),
+    ],
+)
+def test_a_broken_note_is_refused_by_file_and_field(tmp_path: Path, old: str, new: str, says: str) -> None:
+    path = tmp_path / "broken.md"
+    assert old in NOTE
+    path.write_text(NOTE.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=r"broken\.md") as caught:
+        read_note(path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unreadable_missing_and_twice(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        load_notes(tmp_path / "absent")
+    (tmp_path / "latin.md").write_bytes(b"---\ntitle: \xe9\n---\n")
+    with pytest.raises(InputError, match=r"latin.md cannot be read"):
+        load_notes(tmp_path)
+    (tmp_path / "latin.md").write_text(NOTE)
+    (tmp_path / "README.md").write_text("no note")
+    assert [note.id for note in load_notes(tmp_path)] == ["latin"]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "latin.md").write_text(NOTE)
+    with pytest.raises(InputError, match="'latin'"):
+        load_notes(tmp_path)
