@@ -2,6 +2,7 @@
 
 import json
 import threading
+from itertools import pairwise
 from typing import TypedDict
 
 import pytest
@@ -48,18 +49,19 @@ def stages(events):
     return [event.stage for event in events if event.kind == "stage_started"]
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("delivered")
+    settings = Settings(budget=30, trials=14, home=str(folder / "home"), out=str(folder / "out"))
+    saver = InMemorySaver()
+    graph = build_graph(checkpointer=saver)
+    config = {"configurable": {"thread_id": "one"}}
+    events, output = watch(graph, {"request": WORDS, "data": str(CANCER)}, settings, config)
+    return folder, events, output, graph.get_state(config).values
+
+
 @pytest.mark.xdist_group("delivered")
 class TestDelivered:
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("delivered")
-        settings = Settings(budget=30, trials=14, home=str(folder / "home"), out=str(folder / "out"))
-        saver = InMemorySaver()
-        graph = build_graph(checkpointer=saver)
-        config = {"configurable": {"thread_id": "one"}}
-        events, output = watch(graph, {"request": WORDS, "data": str(CANCER)}, settings, config)
-        return folder, events, output, graph.get_state(config).values
-
     def test_it_delivers_and_says_so(self, run):
         folder, _, output, _ = run
         report = output["report"]
@@ -76,7 +78,7 @@ class TestDelivered:
 
     def test_every_stage_runs_in_order(self, run):
         order = list(dict.fromkeys(stages(run[1])))
-        for one, other in zip(EXPECTED, EXPECTED[1:], strict=False):
+        for one, other in pairwise(EXPECTED):
             assert order.index(one) < order.index(other)
 
     def test_plans_differ_in_the_work_that_they_do(self, run):
@@ -314,5 +316,5 @@ def test_a_model_that_is_none_is_named():
 
 def test_a_wish_that_leaves_no_model_is_refused_before_any_work(place):
     request = Request(words="Predict the diagnosis. Use a neural network only.", data=(str(CANCER),))
-    with pytest.raises(InputError, match="No model family|neural"):
+    with pytest.raises(InputError, match="neural"):
         build_graph(executor=InlineExecutor()).invoke({"request": request}, context=QUICK)

@@ -1,4 +1,3 @@
-# ruff: noqa: ARG005  (the tables of expected values share one signature)
 """Metrics agree with scikit-learn where it defines a value, and are well-defined where it does not."""
 
 from __future__ import annotations

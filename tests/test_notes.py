@@ -150,3 +150,11 @@ def test_unreadable_missing_and_twice(tmp_path: Path) -> None:
     (tmp_path / "sub" / "latin.md").write_text(NOTE)
     with pytest.raises(InputError, match="'latin'"):
         load_notes(tmp_path)
+
+
+def test_the_form_in_the_readme_is_a_valid_note(tmp_path: Path) -> None:
+    readme = (default_folder() / "README.md").read_text(encoding="utf-8")
+    form = readme.split("```markdown\n")[1].split("```")[0]
+    (tmp_path / "form.md").write_text(form, encoding="utf-8")
+    assert read_note(tmp_path / "form.md").models == ("catboost", "lightgbm")
+    assert {name for name in META if f"`{name}`" in readme} == META

@@ -1,4 +1,4 @@
-"""Data frames handed over in Python: stored as Parquet files named by their content, so that a record can hold a path."""
+"""Data frames handed over in Python: stored as Parquet files named by their content, so that a record holds a path."""
 
 from __future__ import annotations
 

@@ -98,29 +98,29 @@ def build_graph(
     )
     graph = StateGraph(State, context_schema=Settings, input_schema=Input, output_schema=Output)
 
-    def add(stage: str, function: Callable[..., Any]) -> None:
-        graph.add_node(stage, staged(function, services, stage))
+    def add(stage: str, function: Callable[..., Any], title: str) -> None:
+        graph.add_node(stage, staged(function, services, stage, title))
 
-    add("begin", begin)
-    add("verify_request", verify_request)
-    add("parse_request", parse_request)
-    add("clarify", clarify)
-    add("acquire_data", acquire_data)
-    add("baseline", baseline)
-    add("retrieve_knowledge", retrieve_knowledge)
-    add("make_plans", make_plans)
+    add("begin", begin, "Starting")
+    add("verify_request", verify_request, "Checking the request")
+    add("parse_request", parse_request, "Understanding the request")
+    add("clarify", clarify, "Asking")
+    add("acquire_data", acquire_data, "Reading and splitting the data")
+    add("baseline", baseline, "Building the baseline")
+    add("retrieve_knowledge", retrieve_knowledge, "Looking up notes")
+    add("make_plans", make_plans, "Making plans")
     agent_nodes = [f"agent_{role}" for role in services.agents]
-    for node in agent_nodes:
-        add(node, solve_subtask)
-    add("gather", gather)
-    add("try_plan", try_plan)
-    add("verify_plans", verify_plans)
-    add("implement", implement)
-    add("verify_solution", verify_solution)
-    add("revise", revise)
-    add("grade", grade)
-    add("deliver", deliver)
-    add("report", report)
+    for node, agent in zip(agent_nodes, services.agents.values(), strict=True):
+        add(node, solve_subtask, agent.description or node)
+    add("gather", gather, "Gathering what the agents found")
+    add("try_plan", try_plan, "Trying the plans")
+    add("verify_plans", verify_plans, "Verifying the plans")
+    add("implement", implement, "Training, tuning, ensembling")
+    add("verify_solution", verify_solution, "Verifying the solution")
+    add("revise", revise, "Revising")
+    add("grade", grade, "Grading on the locked test")
+    add("deliver", deliver, "Checking and delivering the bundle")
+    add("report", report, "Writing the report")
 
     fan_out = one_send_per_subtask(list(services.agents))
     graph.add_edge(START, "begin")
@@ -132,7 +132,7 @@ def build_graph(
     graph.add_edge("baseline", "retrieve_knowledge")
     graph.add_edge("retrieve_knowledge", "make_plans")
     if require_approval:
-        add("approve", approve)
+        add("approve", approve, "Waiting for approval")
         graph.add_conditional_edges(
             "make_plans", approval_first(fan_out), ["approve", "report", *agent_nodes, "gather"]
         )

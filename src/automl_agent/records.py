@@ -369,6 +369,8 @@ class Member(Record):
     weight: float
     folds: tuple[int, ...]
     """Whose fitted models ship; their predictions are averaged."""
+    rows: int = 0
+    """Training rows that each fold was fitted on at most; 0 means all. Above 0 only where time ran out."""
     score: float | None = None
     latency_ms: float | None = None
 

@@ -21,16 +21,16 @@ class Settings(BaseModel):
     budget: float = Field(default=120.0, gt=0, description="Seconds from the start to the result.")
     trials: int | None = Field(default=None, ge=1, description="Bound on the number of trials, besides the time.")
     plans: int = Field(default=3, ge=1, le=8, description="Number of plans made in each round.")
-    max_revisions: int = Field(default=2, ge=0, le=5, description="How often a missed requirement goes back to planning.")
+    max_revisions: int = Field(default=2, ge=0, le=5, description="How often what was missed goes back to planning.")
     retrieval: bool = Field(default=True, description="Let plans rest on notes of the knowledge base.")
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     seed: int = Field(default=0, ge=0, description="Seed of splits, models and search.")
     max_cost: float | None = Field(default=None, ge=0, description="US dollars for language-model calls.")
     plan_only: bool = Field(default=False, description="Stop after the plans are made; nothing is trained.")
-    clarify: bool = Field(default=True, description="Ask (as an interrupt) when too little was said; needs a checkpointer.")
+    clarify: bool = Field(default=True, description="Ask when too little was said; needs a checkpointer.")
     home: str | None = Field(
         default=None,
-        description="Folder for trials, artifacts, checkpoints and notes; AUTOML_AGENT_HOME or .automl-agent by default.",
+        description="Folder for trials, artifacts and checkpoints; AUTOML_AGENT_HOME or .automl-agent by default.",
     )
     out: str | None = Field(default=None, description="Folder for the result; automl-runs/RUN_ID by default.")
     test_share: float = Field(default=0.2, gt=0, lt=0.9, description="Share of rows locked away for the test.")

@@ -55,6 +55,4 @@ def _reason_against(trial: Trial, bench: Bench) -> str:
     return ""
 
 
-MODEL_AGENT = Agent(
-    "model", "Measures candidate models quickly and shortlists those worth training on all rows.", shortlist
-)
+MODEL_AGENT = Agent("model", "Measuring candidate models and shortlisting the best", shortlist)

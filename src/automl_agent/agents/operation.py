@@ -96,6 +96,7 @@ def _member(trial: Trial, weight: float, folds: tuple[int, ...]) -> Member:
         steps=trial.steps,
         weight=float(weight),
         folds=folds,
+        rows=trial.fidelity.rows,
         score=trial.score,
         latency_ms=trial.latency_ms,
     )

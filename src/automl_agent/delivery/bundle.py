@@ -71,7 +71,8 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     schema = json.loads((content.data / "schema.json").read_text(encoding="utf-8"))
     names = _copy_code(folder, content.members)
     for index, files in enumerate(content.members):
-        for fold, trial in files.folds.items():
+        for fold in files.member.folds:
+            trial = files.folds[fold]
             shutil.copytree(trial / "model", folder / "model" / f"m{index}" / f"fold{fold}", copy_function=_link)
     _write_oof(folder, content)
     seal = runtime_module("seal")

@@ -1,4 +1,4 @@
-"""What it takes to run jobs: the contract between the search and whatever executes (local processes, later a cluster)."""
+"""What it takes to run jobs: the contract between the search and whatever executes, on this machine or elsewhere."""
 
 from __future__ import annotations
 

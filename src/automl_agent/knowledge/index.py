@@ -184,7 +184,7 @@ def _check(file: Path) -> None:
     try:
         with closing(sqlite3.connect(file, timeout=5.0)) as database:
             verdict = str(database.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # a message may not even be text
         raise StoreError(f"{type(error).__name__}: {error}") from error
     if verdict != "ok":
         raise StoreError(" ".join(verdict.split()))

@@ -139,28 +139,28 @@ class KnowledgeStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with exclusive(self.root / "lock", LOCK_SECONDS):
             embedding = self._given or self._lexicon(notes, rebuild)
-            index = self._chroma(embedding, rebuild)
             try:
-                changes = index.update(notes)
-            except BaseException:
-                index.close()
-                raise
+                index, changes = self._filled(notes, embedding, rebuild)
+            except StoreError:
+                if not rebuild:
+                    raise
+                shutil.rmtree(self.root / "chroma", ignore_errors=True)
+                index, changes = self._filled(notes, embedding, rebuild)
         self._index, self._embedding = index, embedding
         return changes
 
-    def _chroma(self, embedding: Embedding, rebuild: bool) -> ChromaIndex:
-        """The store on disk. To be rebuilt, it is emptied, or thrown away if it is too damaged for that."""
-        folder = self.root / "chroma"
+    def _filled(self, notes: tuple[Note, ...], embedding: Embedding, rebuild: bool) -> tuple[Index, Changes]:
+        """The store on disk, holding these notes; emptied first when it is to be rebuilt."""
         kind = embedding.kind if isinstance(embedding, HashedWords) else embedding_name(embedding)
-        if not rebuild:
-            return ChromaIndex(folder, embedding, kind)
+        index = ChromaIndex(self.root / "chroma", embedding, kind)
         try:
-            index = ChromaIndex(folder, embedding, kind)
-            index.update(())
-        except StoreError:
-            shutil.rmtree(folder, ignore_errors=True)
-            return ChromaIndex(folder, embedding, kind)
-        return index
+            if rebuild:
+                index.update(())
+            return index, index.update(notes)
+        except BaseException:
+            with suppress(Exception):
+                index.close()
+            raise
 
     def _lexicon(self, notes: tuple[Note, ...], rebuild: bool) -> HashedWords:
         """The saved weights of terms, learned anew when too many notes were not there at the time."""

@@ -68,12 +68,15 @@ def _run_id(state: State, stage: Stage, words: str) -> str:
 
 
 def _check_writable(out: Path) -> None:
-    """Find out before any work whether the result can be written."""
+    """Find out before any work whether the result can be written; leave nothing behind."""
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".writable"
         probe.write_text("", encoding="utf-8")
         probe.unlink()
+        for folder in new:
+            folder.rmdir()
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(

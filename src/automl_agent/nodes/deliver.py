@@ -17,7 +17,7 @@ from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, ServerCheck, Solution, TaskSpec
+from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, Solution, TaskSpec
 from automl_agent.search.runner import Work
 
 SERVER_TIMEOUT = 60.0
@@ -35,8 +35,8 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     importance = _start_importance(stage, task, folder, data)
     with ThreadPoolExecutor(max_workers=2) as threads:
         server = threads.submit(check_server, folder, SERVER_TIMEOUT)
-        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT)
-        checked: tuple[ServerCheck, ServerCheck] = (server.result(), retrain.result())
+        retrain = None if _sampled(solution) else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT)
+        checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
     missed = not state["verdicts"]["grade"].passed
     curve = _learning_curve(stage, task, profile, solution) if missed else []
@@ -66,6 +66,11 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         retrain=checked[1],
     )
     return {"bundle": bundle, "delivery": artifact}
+
+
+def _sampled(solution: Solution) -> bool:
+    """Models of a sample of rows cannot be trained again by a bundle that knows all rows."""
+    return any(member.rows for member in solution.members)
 
 
 def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) -> Future[dict[str, Any]]:

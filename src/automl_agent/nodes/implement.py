@@ -35,12 +35,30 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     )
     finished = search.run(_probes(state), [trial for trial in known if trial.plan])
     runner.pool.cancel()  # nothing may run beside the measurements that follow
-    pool = ranked(runner.family, task.metric, finished)[:KEPT] or known
+    pool = _pool(runner, finished, _probes(state), known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
     built = build_best(runner, pool, stage.run_id, folder, artifact)
     announce(stage, built.folder, state["out"], task.metric, built.solution.score, "ensemble")
     progress[f"{stage.clock.spent():.2f}"] = built.solution.score
-    return {"solution": built.solution, "full": {trial.id: trial for trial in pool}, "progress": progress}
+    update: dict[str, Any] = {
+        "solution": built.solution,
+        "full": {trial.id: trial for trial in pool if trial.fidelity == full_fidelity(profile)},
+        "progress": progress,
+    }
+    if any(member.rows for member in built.solution.members):
+        text = "There was no time to train on all rows: the models were trained on a sample. A larger budget helps."
+        update["warnings"] = {"sample": text}
+    return update
+
+
+def _pool(runner: TrialRunner, full: list[Trial], probes: list[Trial], baseline: list[Trial]) -> list[Trial]:
+    """What the solution is composed from: trials on all rows, or where time ran out those of the lowest rung."""
+    for trials in (full, [trial for trial in probes if trial.score is not None]):
+        if trials:
+            return ranked(runner.family, runner.task.metric, list({trial.id: trial for trial in trials}.values()))[
+                :KEPT
+            ]
+    return baseline
 
 
 def _probes(state: State) -> list[Trial]:

@@ -144,7 +144,7 @@ def cores() -> int:
 
 
 def staged(
-    function: Callable[[Any, Stage], Mapping[str, Any] | None], services: Services, name: str
+    function: Callable[[Any, Stage], Mapping[str, Any] | None], services: Services, name: str, title: str
 ) -> Callable[..., Any]:
     """Bind a stage function to the services: LangGraph sees a node with the function's own input type.
 
@@ -154,7 +154,7 @@ def staged(
     def node(state: State, runtime: Runtime[Settings]) -> Mapping[str, Any]:
         stage = _stage(state, runtime, services, name)
         started = time.perf_counter()
-        stage.emit(StageStarted(stage=name))
+        stage.emit(StageStarted(stage=name, title=title))
         update = function(state, stage) or {}
         seconds = round(time.perf_counter() - started, 3)
         stage.emit(StageFinished(stage=name, seconds=seconds))

@@ -52,7 +52,7 @@ class Input(TypedDict, total=False):
     request: Annotated[Request, as_request]
     """A sentence, or a `Request`."""
     data: Annotated[list[str], as_paths]
-    """Paths or data frames; may also stand in the request (with a checkpointer, frames must: LangGraph saves raw inputs)."""
+    """Paths or data frames; may stand in the request too. With a checkpointer frames must: it saves raw input."""
 
 
 class Output(TypedDict, total=False):

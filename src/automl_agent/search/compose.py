@@ -64,7 +64,7 @@ def compose(runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 
     bound = max(1.0, *affordable.values()) if limited else None
     weights = _weights(runner, table, names, affordable if limited else None, bound, table.folds >= 0)
     total = sum(costs[name] for name in weights)
-    k = runner.profile.folds
+    k = trials[0].fidelity.folds
     shipped = k if total <= 0 else max(1, min(k, int(1.0 / total)))
     combined = _cross_fitted_blend(runner, table, names, affordable if limited else None, bound, weights)
     return _judged(runner, table, weights, shipped, combined)

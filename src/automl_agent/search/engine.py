@@ -58,25 +58,27 @@ class Search:
         return (first + [trial for trial in order if trial not in first])[:PROMOTED]
 
     def _promote(self, queue: Sequence[Trial]) -> None:
-        """Train on all rows, as long as the extrapolated cost fits the time left."""
-        for position, trial in enumerate(queue):
-            cost = full_cost(trial, self.runner.profile) / self.runner.pool.size
-            if position > 0 and self.full and cost > 0.6 * self.left:
-                continue
+        """Train on all rows, as long as the extrapolated cost fits the time left.
+
+        The first must leave room: the best one that takes at most a third of the time, or else the quickest.
+        """
+        cost = {trial.id: full_cost(trial, self.runner.profile) / self.runner.pool.size for trial in queue}
+        quick = [trial for trial in queue if cost[trial.id] < self.left / 3]
+        first = quick[:1] or sorted(queue, key=lambda trial: cost[trial.id])[:1]
+        for trial in first + [trial for trial in queue if trial not in first]:
             if self.left <= 0:
                 return
-            self._train(trial.candidate, trial, origin=trial.origin)
+            if trial in first or cost[trial.id] < 0.6 * self.left:
+                self._train(trial, origin=trial.origin)
 
-    def _train(self, candidate: str, trial: Trial, origin: str) -> Trial | None:
-        choice = CandidateChoice(candidate=candidate, params=trial.params)
+    def _train(self, trial: Trial, origin: str) -> None:
+        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
         work = Work(choice, trial.steps, trial.plan, origin)
         limit = max(1.0, self.left * 0.5)
         trained = self.runner.run([work], full_fidelity(self.runner.profile), until=self.until, time_limit=limit)
         for result in trained:
             if result.score is not None:
                 self._keep(result)
-                return result
-        return None
 
     def _keep(self, trial: Trial) -> None:
         metric = self.runner.family.metrics[self.runner.task.metric]
@@ -103,7 +105,7 @@ class Search:
             improved = [trial for trial in trials if self._promising(trial, base)]
             self.tried.extend(trials)
             for trial in improved[:1]:
-                self._train(trial.candidate, trial, origin="tuning")
+                self._train(trial, origin="tuning")
             idle = 0 if improved else idle + batch
 
     def _tuners(self) -> list[tuple[Tuner, Trial]]:

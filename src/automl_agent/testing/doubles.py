@@ -47,6 +47,9 @@ class InlinePool:
         self._queued: set[Future[dict[str, Any]]] = set()
         self._closed = False
 
+    def prepare(self) -> None:
+        """Threads need no start."""
+
     def submit(self, job: Job) -> Future[dict[str, Any]]:
         outcome: Future[dict[str, Any]] = Future()
         if self._closed:
@@ -60,7 +63,8 @@ class InlinePool:
         for outcome in list(self._queued):
             if outcome in self._queued:
                 self._queued.discard(outcome)
-                outcome.set_exception(JobError("The job was cancelled.", "cancelled"))
+                if outcome.set_running_or_notify_cancel():  # false where the caller has cancelled it
+                    outcome.set_exception(JobError("The job was cancelled.", "cancelled"))
 
     def close(self) -> None:
         self._closed = True
@@ -71,6 +75,8 @@ class InlinePool:
         try:
             self._queued.remove(outcome)
         except KeyError:  # cancelled meanwhile
+            return
+        if not outcome.set_running_or_notify_cancel():
             return
         try:
             module, _, name = job.call.partition(":")

@@ -84,12 +84,13 @@ def _connect(first: Ints, second: Ints) -> tuple[Ints, int]:
 
 
 def strata(target: npt.NDArray[np.float64] | Ints, *, classes: bool) -> Ints:
-    """The class, or for numbers one of ten ranges with about equally many rows."""
+    """The class, or for numbers one of up to ten ranges with about equally many rows (at least 20)."""
     import numpy as np
 
     if classes:
         return target.astype(np.int64)
-    edges = np.unique(np.quantile(target, np.linspace(0, 1, BINS + 1)[1:-1]))
+    bins = max(1, min(BINS, len(target) // 20))
+    edges = np.unique(np.quantile(target, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.searchsorted(edges, target, side="left").astype(np.int64)
 
 

@@ -29,6 +29,25 @@ _FUNCTION_WORDS = (
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
 _PREDICATE = ("whether", "if", "who", "which", "will", "whom", "ob", "wer", "qui", "quien")
 """After these the verb at the end is meant, after others the noun that comes first."""
+_ARTICLES = (
+    "a",
+    "an",
+    "the",
+    "my",
+    "our",
+    "this",
+    "each",
+    "any",
+    "der",
+    "die",
+    "das",
+    "ein",
+    "eine",
+    "le",
+    "la",
+    "un",
+    "une",
+)
 
 
 @dataclass(frozen=True)
@@ -71,12 +90,14 @@ def decided(matches: tuple[Match, ...]) -> tuple[Match, ...]:
 
 
 def plausible(peek: Peek, without: Collection[str] = ()) -> tuple[str, ...]:
-    """Columns that could be predicted at all."""
-    return tuple(
-        column.name
+    """Columns that could be predicted at all: the last and those of few labels first, they are it most often."""
+    columns = [
+        column
         for column in peek.columns
         if column.kind in ("number", "category", "boolean") and column.distinct > 1 and column.name not in without
-    )
+    ]
+    columns.sort(key=lambda column: (column is not peek.columns[-1], column.kind == "number"))
+    return tuple(column.name for column in columns)
 
 
 def require_column(name: str, peek: Peek, what: str) -> str:
@@ -175,6 +196,7 @@ def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
     flat = tx.without_files(tx.plain(words))
     inside = [(marker.start, marker.end, marker.text) for marker in markers(words)]
     found = []
+    articles = {part.end for part in tx.parts(flat) if part.text in _ARTICLES}
     for part in tx.parts(flat):
         if len(part.text) < 3 or part.text in _FUNCTION or _hidden(part.start, part.end, masked):
             continue
@@ -185,7 +207,13 @@ def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
             continue
         role, said, direct = role_at(words, part.start, part.end)
         if role in ("goal", "none"):
-            found.append(_Spoken(part.text, direct, predicate=direct and said.startswith(_PREDICATE)))
+            found.append(
+                _Spoken(
+                    part.text,
+                    direct,
+                    predicate=direct and said.startswith(_PREDICATE) and part.start - 1 not in articles,
+                )
+            )
     return found
 
 

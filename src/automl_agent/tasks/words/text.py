@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u3040-\u9fff]|[^\W\d_]+")
-_FILE = re.compile(r"\S+\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|gz|zip|txt|feather)\b|\w+://\S+", re.IGNORECASE)
+_FILE = re.compile(r"(?<!\S)\S+\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|gz|zip|txt|feather)\b|(?<!\w)\w+://\S+", re.IGNORECASE)
 
 _SPELLING = tuple((re.compile(british), american) for british, american in (
     ("our", "or"), ("[ao]e", "e"), ("ll", "l"), ("ogue", "og"), ("amm(?=es?$)", "am"), ("tre(?=s?$)", "ter"),
@@ -67,6 +67,7 @@ def low(text: str) -> str:
     return "".join(lower if len(lower := char.lower()) == 1 else char for char in plain(text))
 
 
+@lru_cache(maxsize=4096)
 def without_files(text: str) -> str:
     """The text with file names and links blanked out: `churn.csv` names a file, not a column."""
     return _FILE.sub(lambda match: " " * len(match.group()), text)

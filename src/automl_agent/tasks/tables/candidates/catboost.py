@@ -16,6 +16,7 @@ TAGS = ("catboost", "cat boost", "gradient boosting", "boosting", "tree", "trees
 PORTFOLIO = [
     {"learning_rate": 0.06, "depth": 6, "max_ctr_complexity": 1},
     {"learning_rate": 0.05, "depth": 4, "max_ctr_complexity": 2, "l2_leaf_reg": 1.0, "subsample": 0.8},
+    {"learning_rate": 0.05, "depth": 6, "max_ctr_complexity": 4, "border_count": 254, "one_hot_max_size": 2},
     {"learning_rate": 0.05, "depth": 8, "max_ctr_complexity": 1, "l2_leaf_reg": 5.0},
 ]
 SPACE = {
@@ -82,8 +83,8 @@ class Model(TableModel):
         settings = {
             "loss_function": self._loss(target),
             "boosting_type": "Plain",
-            "one_hot_max_size": 30,
-            "border_count": 64,  # a third of the time of the default 254, for hardly a difference
+            "one_hot_max_size": 5,  # up to 30 saves time, but lost 6 % on a table with ordered categories
+            "border_count": 128,  # two thirds of the time of the default 254, for hardly a difference
             "random_seed": self.seed,
             "thread_count": self.threads,
             "logging_level": "Silent",
