@@ -27,6 +27,8 @@ class Bench:
     runner: TrialRunner
     until: float
     """`time.monotonic()` by which the agent shall be done."""
+    plans: int = 1
+    """Plans that are worked on at the same time, sharing the workers."""
     plan: str = ""
     role: str = ""
     measurements: list[Measurement] = field(default_factory=list)

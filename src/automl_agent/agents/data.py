@@ -19,7 +19,11 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
     choice = _probe_choice(subtask, bench)
     if choice is None or not steps:
         return DataRecipe()
-    base, *singles = _measured(bench, choice, ((), *((step,) for step in steps)))
+    (base,) = _measured(bench, choice, ((),)) or (None,)
+    if base is None:
+        return DataRecipe()
+    steps = steps[: _affordable(base, bench)]
+    singles = _measured(bench, choice, tuple((step,) for step in steps))
     helpful = [step for step, trial in zip(steps, singles, strict=False) if _gain(bench, trial, base) > MIN_GAIN]
     helpful.sort(key=lambda step: -_gain(bench, singles[steps.index(step)], base))
     kept = tuple(helpful)
@@ -29,6 +33,12 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
         if _gain(bench, together, alone) <= 0:  # the steps do not add up: keep the best one
             kept = (helpful[0],)
     return DataRecipe(steps=kept, rejected=tuple(step for step in steps if step not in kept))
+
+
+def _affordable(base: Trial, bench: Bench) -> int:
+    """How many steps there is time to measure, at the price of the plain model and with the other plans beside."""
+    each = max(0.05, base.fit_seconds * 1.3) * bench.plans / bench.runner.pool.size
+    return max(1, int(0.7 * bench.seconds_left / each))
 
 
 def _probe_choice(subtask: SubTask, bench: Bench) -> CandidateChoice | None:

@@ -14,7 +14,7 @@ from automl_agent.events import PlanMade
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import Plan
-from automl_agent.search.budget import shares
+from automl_agent.search.budget import delivery_reserve, shares
 
 
 def make_plans(state: State, stage: Stage) -> dict[str, Any]:
@@ -42,11 +42,11 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
 
 def phases(state: State, stage: Stage) -> dict[str, float]:
     """When the phases of this round end, in seconds of the run's clock."""
-    task = state["task"]
-    assert task is not None
+    task, profile = state["task"], state["profile"]
+    assert task is not None and profile is not None
     part = shares(
         stage.clock.remaining(),
-        budget=stage.budget,
+        reserve=delivery_reserve(stage.budget, profile.rows_train + profile.rows_test),
         revisions_left=stage.settings.max_revisions - state.get("revision", 0),
         may_be_missed=any(constraint.measure != "model_family" for constraint in task.constraints),
     )

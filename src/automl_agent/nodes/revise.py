@@ -43,4 +43,6 @@ def room_for_revision(state: State, stage: Stage) -> bool:
     trials = stage.request.trials or stage.settings.trials
     if trials is not None and len(state.get("trials", {})) >= trials:
         return False
-    return stage.left() - delivery_reserve(stage.budget) >= LEAST
+    profile = state["profile"]
+    assert profile is not None
+    return stage.left() - delivery_reserve(stage.budget, profile.rows_train + profile.rows_test) >= LEAST

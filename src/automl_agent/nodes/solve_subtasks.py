@@ -57,6 +57,7 @@ def _bench(state: AgentInput, stage: Stage) -> Bench:
         allowed=stage.allowed(task, profile),
         runner=stage.runner(task, profile, revision=subtask.plan.revision),
         until=stage.until(state["until"]),
+        plans=stage.settings.plans,
         plan=subtask.plan.id,
         role=subtask.role,
     )

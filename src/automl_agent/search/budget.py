@@ -17,19 +17,24 @@ class Shares:
     """Kept back for further revisions."""
 
 
-def delivery_reserve(budget: float) -> float:
-    """Seconds kept for building, grading, checking the server and writing the report."""
-    return min(max(7.0, 0.12 * budget), 20.0)
+def delivery_reserve(budget: float, rows: int) -> float:
+    """Seconds kept for building, grading, checking the server and writing the report.
+
+    About 8 s on two cores for a small table, and 5 s more for each 50,000 rows that are blended and graded
+    (`benchmarks/spine.py`); never more than half of the budget.
+    """
+    return min(9.0 + rows / 10_000, 0.5 * budget)
 
 
-def shares(left: float, *, budget: float, revisions_left: int, may_be_missed: bool) -> Shares:
+def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: bool) -> Shares:
     """Share out the `left` seconds of a run before a round of planning.
 
     Args:
+        reserve: seconds kept for delivery.
         revisions_left: rounds that may still follow this one.
         may_be_missed: whether the user set a score that this round could fail to reach.
     """
-    usable = max(0.0, left - delivery_reserve(budget))
+    usable = max(0.0, left - reserve)
     keep = 0.35 * usable if revisions_left > 0 and may_be_missed else 0.0
     working = usable - keep
-    return Shares(explore=0.45 * working, implement=0.55 * working, keep=keep)
+    return Shares(explore=0.38 * working, implement=0.62 * working, keep=keep)

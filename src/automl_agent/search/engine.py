@@ -65,18 +65,25 @@ class Search:
         cost = {trial.id: full_cost(trial, self.runner.profile) / self.runner.pool.size for trial in queue}
         quick = [trial for trial in queue if cost[trial.id] < self.left / 3]
         first = quick[:1] or sorted(queue, key=lambda trial: cost[trial.id])[:1]
-        for trial in first + [trial for trial in queue if trial not in first]:
-            if self.left <= 0:
-                return
-            if trial in first or cost[trial.id] < 0.6 * self.left:
-                self._train(trial, origin=trial.origin)
+        self._train(first)
+        rest = [trial for trial in queue if trial not in first]
+        while rest and self.left > 0:
+            batch: list[Trial] = []
+            while rest and len(batch) < self.runner.pool.size:  # several at once keep all workers busy
+                trial = rest.pop(0)
+                if sum(cost[other.id] for other in [*batch, trial]) < 0.6 * self.left:
+                    batch.append(trial)
+            self._train(batch)
 
-    def _train(self, trial: Trial, origin: str) -> None:
-        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
-        work = Work(choice, trial.steps, trial.plan, origin)
+    def _train(self, trials: Sequence[Trial], origin: str | None = None) -> None:
+        """Train on all rows and all folds, in parallel."""
+        works = [
+            Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, origin or t.origin)
+            for t in trials
+        ]
         limit = max(1.0, self.left * 0.5)
-        trained = self.runner.run([work], full_fidelity(self.runner.profile), until=self.until, time_limit=limit)
-        for result in trained:
+        full = full_fidelity(self.runner.profile)
+        for result in self.runner.run(works, full, until=self.until, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
 
@@ -104,8 +111,7 @@ class Search:
                 tuner.tell(token, trial.score)
             improved = [trial for trial in trials if self._promising(trial, base)]
             self.tried.extend(trials)
-            for trial in improved[:1]:
-                self._train(trial, origin="tuning")
+            self._train(improved[:1], origin="tuning")
             idle = 0 if improved else idle + batch
 
     def _tuners(self) -> list[tuple[Tuner, Trial]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from automl_agent.errors import JobError
@@ -46,6 +46,19 @@ class _Running:
     waiting: int = 0
     cached: bool = True
     error: str = ""
+
+
+@dataclass
+class _InFlight:
+    """A fold that runs just now, perhaps for several plans that had the same idea."""
+
+    future: Future[dict[str, Any]]
+    waiting: int = 0
+
+
+_in_flight: dict[str, _InFlight] = {}
+"""By folder of the fold. Plans are tried in threads of one process: the same fold is not fitted twice at once."""
+_lock = RLock()
 
 
 @dataclass
@@ -92,7 +105,7 @@ class TrialRunner:
             time_limit: seconds that one fold's fit may plan with.
         """
         running = [self._start(work, fidelity) for work in self._admitted(list(works))]
-        futures: dict[Future[dict[str, Any]], tuple[_Running, int]] = {}
+        futures: dict[Future[dict[str, Any]], list[tuple[_Running, int]]] = {}
         for item in running:
             for fold in range(fidelity.folds):
                 if not item.error and fold not in item.folds:
@@ -100,7 +113,7 @@ class TrialRunner:
                     if left <= 0:
                         item.error = "out of time"
                         break
-                    futures[self._submit(item, fold, fidelity, left, time_limit)] = (item, fold)
+                    futures.setdefault(self._submit(item, fold, fidelity, left, time_limit), []).append((item, fold))
                     item.waiting += 1
         finished: dict[int, Trial] = {}
         for item in running:
@@ -110,17 +123,17 @@ class TrialRunner:
             left = min(until - time.monotonic(), self.seconds_left())
             done, _ = wait(futures, timeout=max(0.0, min(left, 0.5)), return_when=FIRST_COMPLETED)
             for future in done:
-                item, fold = futures.pop(future)
-                item.waiting -= 1
-                self._collect(item, fold, future)
-                if item.waiting == 0:
-                    finished[id(item)] = self._finish(item, fidelity)
+                for item, fold in futures.pop(future):
+                    item.waiting -= 1
+                    self._collect(item, fold, future)
+                    if item.waiting == 0:
+                        finished[id(item)] = self._finish(item, fidelity)
             if not done and left <= 0:
-                for future, (item, _fold) in futures.items():
-                    future.cancel()
-                    item.error = item.error or "out of time"
-                for item in {id(item): item for item, _ in futures.values()}.values():
-                    finished[id(item)] = self._finish(item, fidelity)
+                self._give_up(futures)
+                for item in running:
+                    if id(item) not in finished:
+                        item.error = item.error or "out of time"
+                        finished[id(item)] = self._finish(item, fidelity)
                 break
         return [finished[id(item)] for item in running]
 
@@ -196,7 +209,26 @@ class TrialRunner:
             "out": str(self.store.folder(item.keys[fold])),
             "time_limit": time_limit,
         }
-        return self.pool.submit(Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb))
+        out = str(arguments["out"])
+        with _lock:
+            known = _in_flight.get(out)
+            if known is None or known.future.done():
+                future = self.pool.submit(Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb))
+                known = _in_flight[out] = _InFlight(future)
+                future.add_done_callback(lambda _: _in_flight.pop(out, None))
+            known.waiting += 1
+            return known.future
+
+    def _give_up(self, futures: Iterable[Future[dict[str, Any]]]) -> None:
+        """Cancel what nobody else waits for."""
+        with _lock:
+            waiting = {id(entry.future): entry for entry in _in_flight.values()}
+            for future in futures:
+                entry = waiting.get(id(future))
+                if entry is not None:
+                    entry.waiting -= 1
+                if entry is None or entry.waiting <= 0:
+                    future.cancel()
 
     def _collect(self, item: _Running, fold: int, future: Future[dict[str, Any]]) -> None:
         try:

@@ -14,9 +14,12 @@ from automl_agent.errors import InputError
 from automl_agent.records import Constraint, DatasetSpec, Inference, Question, Request, Service, TaskSpec
 from automl_agent.tasks.family import MetricSpec, Peek, Reading, TaskFamily
 from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.columns import require_column
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric
-from automl_agent.tasks.words.target import require_column
+
+LONGEST = 10_000
+"""Characters of a request that are read."""
 
 
 def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec | Question:
@@ -32,7 +35,7 @@ def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec
         InputError: when a column, family, class or metric that was given does not exist, a metric does not fit the
             target, or the constraints cannot be met together.
     """
-    request = request.model_copy(update={"words": tx.composed(request.words)})
+    request = request.model_copy(update={"words": tx.composed(request.words)[:LONGEST]})
     if not request.data and not request.test_data:
         return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
     asked = _asked(request, families)
@@ -142,7 +145,7 @@ def _metric(request: Request, family: TaskFamily, reading: Reading, constraints:
         _refuse_foreign(constraint.measure, constraint.words, family, families)
     own = [mention for mention in metric_mentions(request.words, family.metrics) if mention.weight > 0]
     for mention in metric_mentions(request.words, _all_metrics(families)):
-        if not own and mention.weight > (1.0 if mention.everyday else 0.0):
+        if not own and mention.weight >= (2.0 if mention.everyday else 1.0):
             _refuse_foreign(mention.name, mention.phrase, family, families)
     limited = next((c for c in constraints if c.measure in family.metrics), None)
     if not own and limited:
@@ -184,6 +187,7 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
     metric, why = _metric(request, family, reading, constraints, families)
     columns, ignore, said = _roles(request, peek, reading.target)
     wishes = read_models(words, names)
+    long = (f"Only the first {LONGEST} characters of the request were read.",) if len(words) == LONGEST else ()
     inferences = [inference for inference in reading.inferences if not (why and inference.field == "metric")]
     inferences += [*([why] if why else []), *said, *_given(request)]
     return TaskSpec(
@@ -206,7 +210,7 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
         ignore=ignore,
         options={**reading.options, **request.options},
         inferences=tuple(_unique(inferences)),
-        warnings=(*reading.warnings, *warnings),
+        warnings=(*reading.warnings, *warnings, *long),
     )
 
 

@@ -9,17 +9,11 @@ from automl_agent.errors import InputError
 from automl_agent.records import Inference, Question, Request
 from automl_agent.tasks.family import MetricSpec, Peek, PeekColumn, Reading
 from automl_agent.tasks.words import cues, text
+from automl_agent.tasks.words.columns import numeric, plausible, require_column
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric, read_metric
 from automl_agent.tasks.words.positive import find_positive
-from automl_agent.tasks.words.target import (
-    Match,
-    decided,
-    find_target,
-    numeric,
-    plausible,
-    require_column,
-)
+from automl_agent.tasks.words.target import Match, decided, find_target
 
 Kind = Literal["classification", "regression"]
 
@@ -57,30 +51,35 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     if peek is None or not peek.columns:
         return Reading(0.0)
     words = text.composed(request.words)
-    roles = said_roles(words, peek)
-    without = {*request.ignore, *roles["ignore"], *roles["group"], *roles["time"], request.time, request.group} - {None}
-    matches = _matches(request, words, peek, metrics, {name for name in without if name})
+    said = said_roles(words, peek)
+    used = {*request.ignore, *said["ignore"], *said["group"], *said["time"], request.time or "", request.group or ""}
+    matches = _matches(request, words, peek, metrics, used)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     if wish:
         return Reading(0.3, question=_not_served(wish, kind))
     chosen = decided(matches)
     if len(chosen) != 1:
-        return Reading(_unsure(words, kind), question=_which(chosen, peek, without), inferences=())
-    column = peek.column(chosen[0].column)
+        return Reading(_unsure(words, kind), question=_which(chosen, peek, used))
+    return _reading(request, words, peek, chosen[0], kind, metrics)
+
+
+def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind, metrics: Mapping[str, MetricSpec]
+             ) -> Reading:  # fmt: skip
+    """The reading once the target is known."""
+    column = peek.column(match.column)
     assert column is not None
-    said, phrase = read_metric(words, metrics)
-    confidence, reason = _confidence(column, peek, words, kind, said or _fixed(request, metrics))
+    named, phrase = read_metric(words, metrics)
+    confidence, reason = _confidence(column, peek, words, kind, named or _fixed(request, metrics))
     inferences = [Inference(field="family", value=f"tabular_{kind}", reason=reason)]
     if not request.target:
-        inferences.append(Inference(field="target", value=column.name, reason=chosen[0].reason))
+        inferences.append(Inference(field="target", value=column.name, reason=match.reason))
     positive: str | None = None
     warnings: list[str] = []
     if kind == "classification":
         positive, found, warnings = _positive(request, words, column)
         inferences += found
-    metric = said or _usual(column, kind)[0]
+    metric, because = (named, f"The words say '{phrase}'.") if named else _usual(column, kind)
     if not request.metric:
-        because = f"The words say '{phrase}'." if said else _usual(column, kind)[1]
         inferences.append(Inference(field="metric", value=metric, reason=because))
     return Reading(confidence, column.name, positive, metric, inferences=tuple(inferences), warnings=tuple(warnings))
 
@@ -96,12 +95,12 @@ def _matches(request: Request, words: str, peek: Peek, metrics: Mapping[str, Met
     return find_target(words, peek, without=without, masked=masked)
 
 
-def _which(chosen: tuple[Match, ...], peek: Peek, without: set[str | None]) -> Question:
+def _which(chosen: tuple[Match, ...], peek: Peek, without: set[str]) -> Question:
     """The question when no column, or several, can be meant."""
     if chosen:
         names = tuple(match.column for match in chosen)
         return Question(field="target", text="Which of these columns shall be predicted?", choices=names)
-    names = plausible(peek, {name for name in without if name})
+    names = plausible(peek, without)
     text = f"Which column shall be predicted? The words name none. Columns that could be: {', '.join(names[:_MANY])}"
     return Question(field="target", text=text + (", ..." if len(names) > _MANY else "."), choices=names)
 
@@ -149,7 +148,7 @@ def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: 
         fits = {"classification": 0.95, "regression": 0.05}
         reason = f"'{column.name}' holds {column.distinct} different labels."
     elif column.kind == "number" and numeric(column, peek.rows):
-        coded = _codes(column) and (wanted == "class" or set(text.names(column.name)) & _CLASS_NAMES)
+        coded = _codes(column) and (_classified(words) or set(text.names(column.name)) & _CLASS_NAMES)
         fits = {"classification": 0.75 if coded else 0.1, "regression": 0.6 if coded else 0.95}
         reason = f"'{column.name}' holds numbers, {column.distinct} different ones in {peek.rows} rows."
     elif column.kind == "number" and column.distinct > 2:
@@ -166,6 +165,12 @@ def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: 
     if metric and min(fits.values()) > 0.1:  # the metric settles what the column leaves open
         return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}."
     return confidence, reason
+
+
+def _classified(words: str) -> bool:
+    """Whether the words ask for classes outright ("classify")."""
+    weights = {kind: weight for kind, (weight, _) in cues.wishes(words).items()}
+    return weights.get("classification", 0.0) >= 1.0 > weights.get("regression", 0.0)
 
 
 def _codes(column: PeekColumn) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -71,7 +72,8 @@ def fit_fold(
     part = get_family(family).fold(Path(data), fold, rows=rows, seed=seed)
     task = describe_task(Path(data), metric)
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.{uuid4().hex[:8]}.part")
+    _clear_dead(target.parent)
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}-{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
         module = load_candidate(Path(candidate), Path(shared) if shared else None)
@@ -204,6 +206,24 @@ def _finished(folder: Path, call: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     result: dict[str, Any] = stored["result"]
     return result
+
+
+def _clear_dead(place: Path) -> None:
+    """Remove what workers left that were killed in the middle; a folder is named after the process that fills it."""
+    for folder in place.glob("*.part"):
+        pid = folder.name.split(".")[-2].partition("-")[0]
+        if pid.isdecimal() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _put(source: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ _MARKERS: dict[Role, str] = {
     "goal": r"predict\w*|forecast\w*|estimat\w*|classif\w*|guess\w*|detect\w*|identif\w*|recogni[sz]\w*|regress"
     r"|determin\w*|infer|tell|decide\w*|diagnose|categori[sz]\w*|model(?:l?ing)?(?= (?:the|for|of|that|to))|score"
     r"|flag|how (?:much|many|likely|long|old|far|high|tall|heavy|big|large|expensive|strong|fast|warm|hot)|whether"
-    r"|if|who|whom|which|what|find out|will|learn|interested in|want to know|target|dependent variable"
+    r"|if|who|whom|which|what|find out|will|learn|interested in|(?:want|like|love|wish|need) to (?:know|learn|have)|target|dependent variable"
     r"|label(?= (?:is|column|variable|:|=))|propensity|vorher\w*|vorauss\w*|prognos\w*|schatz\w*|klassifizier\w*"
     r"|bestimm\w*|erkenn\w*|ob|wie ?viel\w*|wer|welche\w*|ziel\w*|predi\w*|prevo\w*|estim\w*|class(?:er|e[rz]?"
     r"|ification)(?= )|combien|quel\w*|qui|cible|pronostic\w*|clasific\w*|cuant\w*|quien\w*|cual\w*|objetivo"
@@ -52,7 +52,8 @@ _FILLERS = re.compile(
 _PASSIVE = re.compile(
     r"[\"'`”»)]*(?: (?:column|variable|values?|field))?,? (?:(?:should|must|shall|can|could|will|has|have|needs?"
     r"|ought|is|are)(?: to)? be (?:predicted|estimated|classified|forecast(?:ed)?|modell?ed|determined)"
-    r"|to (?:be )?predict(?:ed)?\b|(?:is|as|being) (?:the |my |our |a )?(?:target|label|outcome|response|dependent"
+    r"|to be predicted\b|to predict(?=\s*(?:[.,;!?]|$))|(?:is|as|being) (?:the |my |our |a )?(?:target|label"
+    r"|outcome|response|dependent"
     r"|what|prediction target|column to predict))"
 )
 _QUOTES = "\"'`“”«»„‘’[]"

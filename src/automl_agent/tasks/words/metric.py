@@ -11,10 +11,11 @@ from automl_agent.tasks.family import MetricSpec
 from automl_agent.tasks.words import text as tx
 
 _WANTED = re.compile(
-    r"(?:optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|metric|measured?|measured by|scored?|evaluat\w*|judged?"
-    r"|care about|best|highest|lowest|good|high|low|according to|in terms of|priorit\w*|focus on|tune\w* for|goal is"
-    r"|use|using|score by)[^.;!?,]{0,24}$"
+    r"\b(?:optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|metric|measured?|scored?|evaluat\w*|judged?|care about"
+    r"|according to"
+    r"|in terms of|priorit\w*|focus on|tune\w* for|goal is|use|using)\b[^.;!?,]{0,24}$"
 )  # before the name
+_PRAISED = re.compile(r"\b(?:best|highest|lowest|good|high|low)\b[^.;!?,]{0,24}$")
 _MATTERS = re.compile(
     r"^[^.;!?]{0,12}\b(?:matters?|counts?|is (?:what|the|important|key|our|my|decisive)|(?:is|as) (?:the )?metric"
     r"|optimi[sz]ed|should be|must be|at least|at most|above|below|under|over|of|better|>|<|=|[0-9.])"
@@ -114,7 +115,12 @@ def _mention(flat: str, words: str, start: int, end: int, name: str) -> MetricMe
     if _DENIED.search(before) or _DISMISSED.match(after) or (flat[start:end] == "recall" and _VERB.match(after)):
         weight = 0.0
     else:
-        weight += bool(_WANTED.search(before)) + 1.5 * bool(_MATTERS.match(after)) + _limited(before)
+        weight += (
+            bool(_WANTED.search(before))
+            + 0.5 * bool(_PRAISED.search(before))
+            + 1.5 * bool(_MATTERS.match(after))
+            + _limited(before)
+        )
     phrase = words[start:end] if weight <= 1 else _trim(words, start, end, begin, stop)
     return MetricMention(name, start, end, phrase, weight, flat[start:end] in _EVERYDAY)
 

@@ -5,49 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from automl_agent.errors import InputError
 from automl_agent.tasks.family import Peek, PeekColumn
 from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.columns import numeric, plausible
 from automl_agent.tasks.words.cues import asks_for
 from automl_agent.tasks.words.lexicon import AFFIRMATIVE, CONVENTIONAL, GENERIC, NEGATIVE, akin
-from automl_agent.tasks.words.mentions import Mention, markers, mentions, role_at
+from automl_agent.tasks.words.mentions import Mention, mentions
+from automl_agent.tasks.words.spoken import FUNCTION, PREDICATE, Spoken, goal_words, hidden, spoken_words
 
 ENOUGH = 0.38
 """Strength from which on a match is taken without asking."""
 
 _TIE = 0.005
-_FUNCTION_WORDS = (
-    "the and for are was were will would can could should must may might from with that this these those they them"
-    " their our your his her its who whom which what when where how why whether than then there here not but all any"
-    " each every some more most less least about into over under between because please want need make build train"
-    " get give show using used use based given best good better new next last first data does did has have had been"
-    " being much many very just only also like likely going model models predict prediction predictions machine"
-    " learning"
-)
-_FUNCTION = frozenset(_FUNCTION_WORDS.split())
-_PREDICATE = ("whether", "if", "who", "which", "will", "whom", "ob", "wer", "qui", "quien")
-"""After these the verb at the end is meant, after others the noun that comes first."""
-_ARTICLES = (
-    "a",
-    "an",
-    "the",
-    "my",
-    "our",
-    "this",
-    "each",
-    "any",
-    "der",
-    "die",
-    "das",
-    "ein",
-    "eine",
-    "le",
-    "la",
-    "un",
-    "une",
-)
 
 
 @dataclass(frozen=True)
@@ -89,40 +59,7 @@ def decided(matches: tuple[Match, ...]) -> tuple[Match, ...]:
     return tuple(match for match in matches if matches[0].strength - match.strength < _TIE)
 
 
-def plausible(peek: Peek, without: Collection[str] = ()) -> tuple[str, ...]:
-    """Columns that could be predicted at all: the last and those of few labels first, they are it most often."""
-    columns = [
-        column
-        for column in peek.columns
-        if column.kind in ("number", "category", "boolean") and column.distinct > 1 and column.name not in without
-    ]
-    columns.sort(key=lambda column: (column is not peek.columns[-1], column.kind == "number"))
-    return tuple(column.name for column in columns)
-
-
-def require_column(name: str, peek: Peek, what: str) -> str:
-    """The column of this name; another case is forgiven where only one column fits.
-
-    Raises:
-        InputError: when there is none; names the nearest.
-    """
-    known = tuple(column.name for column in peek.columns)
-    if name in known:
-        return name
-    alike = [column for column in known if tx.low(column).strip() == tx.low(name).strip()]
-    if len(alike) == 1:
-        return alike[0]
-    near = tx.nearest(name, known) or list(known[:5])
-    hint = f"Nearest columns: {', '.join(near)}." if tx.nearest(name, known) else f"Columns: {', '.join(near)}, ..."
-    raise InputError(f"There is no column {name!r} in {', '.join(peek.sources)} ({what}).", hint=hint)
-
-
 # ---------------------------------------------------------------- how well a column fits
-
-
-def numeric(column: PeekColumn, rows: int) -> bool:
-    """Whether a column holds numbers that are too many to be classes."""
-    return column.kind == "number" and column.distinct > max(2, min(10, rows // 5))
 
 
 def _fit(words: str, column: PeekColumn, rows: int) -> float:
@@ -134,10 +71,6 @@ def _fit(words: str, column: PeekColumn, rows: int) -> float:
     if shape == "class" and numeric(column, rows):
         factor *= 0.6
     return factor
-
-
-def _hidden(start: int, end: int, masked: tuple[tuple[int, int], ...]) -> bool:
-    return any(start < stop and begin < end for begin, stop in masked)
 
 
 # ---------------------------------------------------------------- named
@@ -152,8 +85,8 @@ def _named(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> list[
         strength = _naming(mention)
         if not (mention.direct or mention.quoted):
             strength *= _fit(words, column, peek.rows)
-            strength += (0.01 if mention.marker.startswith(_PREDICATE) else -0.01) * min(place, 5)
-            if _hidden(mention.start, mention.end, masked):
+            strength += (0.01 if mention.marker.startswith(PREDICATE) else -0.01) * min(place, 5)
+            if hidden(mention.start, mention.end, masked):
                 strength *= 0.3
         phrase = words[mention.start : mention.end]
         said = f"'{mention.marker} ... {phrase}'" if mention.marker else f"'{phrase}'"
@@ -166,58 +99,19 @@ def _naming(mention: Mention) -> float:
     strength += 0.1 * mention.direct + 0.02 * mention.quoted
     vague = len(mention.column) == 1 or all(part in GENERIC for part in tx.names(mention.column))
     if vague and not mention.quoted:
-        strength *= 0.94 if mention.direct else 0.5
+        strength *= 0.94 if mention.direct else 0.4
     return strength * {"goal": 1.0, "none": 0.92, "feature": 0.3}.get(mention.role, 0.0)
 
 
 # ---------------------------------------------------------------- described
 
 
-@dataclass(frozen=True)
-class _Spoken:
-    """A word of the request that may describe a column."""
-
-    text: str
-    direct: bool
-    predicate: bool = False
-    """Whether it stands right behind "who", "whether", ..."""
-    measure: bool = False
-    """Part of a question such as "how old": only its meaning counts."""
-
-
 def _described(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> list[Match]:
-    spoken = _spoken(words, masked)
+    spoken = spoken_words(words, masked)
     return [match for column in peek.columns if (match := _description(words, spoken, column, peek.rows))]
 
 
-@lru_cache(maxsize=64)
-def _spoken(words: str, masked: tuple[tuple[int, int], ...]) -> list[_Spoken]:
-    """The telling words of the request that speak of the goal."""
-    flat = tx.without_files(tx.plain(words))
-    inside = [(marker.start, marker.end, marker.text) for marker in markers(words)]
-    found = []
-    articles = {part.end for part in tx.parts(flat) if part.text in _ARTICLES}
-    for part in tx.parts(flat):
-        if len(part.text) < 3 or part.text in _FUNCTION or _hidden(part.start, part.end, masked):
-            continue
-        marker = next((text for start, end, text in inside if start <= part.start < end), None)
-        if marker is not None:
-            if marker.startswith("how "):
-                found.append(_Spoken(part.text, direct=False, measure=True))
-            continue
-        role, said, direct = role_at(words, part.start, part.end)
-        if role in ("goal", "none"):
-            found.append(
-                _Spoken(
-                    part.text,
-                    direct,
-                    predicate=direct and said.startswith(_PREDICATE) and part.start - 1 not in articles,
-                )
-            )
-    return found
-
-
-def _description(words: str, spoken: list[_Spoken], column: PeekColumn, rows: int) -> Match | None:
+def _description(words: str, spoken: list[Spoken], column: PeekColumn, rows: int) -> Match | None:
     """How well the telling words describe a column's name."""
     wanted = tx.names(column.name)
     telling = [part for part in wanted if part not in GENERIC] or list(wanted)
@@ -241,11 +135,11 @@ def _description(words: str, spoken: list[_Spoken], column: PeekColumn, rows: in
     return Match(column.name, strength, f"'{word.text}' in the words {relation} '{part}' in the column's name.")
 
 
-def _level(pair: tuple[float, _Spoken]) -> float:
+def _level(pair: tuple[float, Spoken]) -> float:
     return pair[0]
 
 
-def _alike(spoken: _Spoken, part: str) -> float:
+def _alike(spoken: Spoken, part: str) -> float:
     """How much a word of the request is like a part of a name, 0 to 1."""
     word = spoken.text
     if not spoken.measure:
@@ -265,22 +159,15 @@ def _alike(spoken: _Spoken, part: str) -> float:
 
 def named_values(words: str, column: PeekColumn) -> tuple[str, ...]:
     """Values of a column that the words name where they speak of the goal."""
-    spoken = _of_the_goal(words)
+    spoken = goal_words(words)
     return tuple(value for value in column.examples if _value_said(value, spoken))
-
-
-@lru_cache(maxsize=64)
-def _of_the_goal(words: str) -> tuple[str, ...]:
-    """All words of the request but those that speak of features, groups, order and what to leave out."""
-    flat = tx.without_files(tx.plain(words))
-    return tuple(part.text for part in tx.parts(flat) if role_at(words, part.start, part.end)[0] in ("goal", "none"))
 
 
 def _value_said(value: str, spoken: tuple[str, ...]) -> bool:
     wanted = tx.names(value)
     if not wanted or tx.low(value) in (*AFFIRMATIVE, *NEGATIVE, "other", "unknown", "na", "nan") or len(value) < 3:
         return False
-    if all(part in GENERIC or part in _FUNCTION or part.isdigit() for part in wanted):
+    if all(part in GENERIC or part in FUNCTION or part.isdigit() for part in wanted):
         return False
     return any(
         all(tx.same(word, part) or tx.kin(word, part) for word, part in zip(spoken[i:], wanted, strict=False))
@@ -310,7 +197,7 @@ def _value_meant(words: str, column: PeekColumn) -> tuple[str, str] | None:
     """A word of the request and the value of a two-valued column that means the same: `default` and `bad`."""
     if column.distinct != 2:
         return None
-    spoken = [word.text for word in _spoken(words, ())]
+    spoken = [word.text for word in spoken_words(words, ())]
     return next(((word, value) for value in column.examples for word in spoken if akin(word, tx.low(value))), None)
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[\u3040-\u9fff]|[^\W\d_]+")
-_FILE = re.compile(r"(?<!\S)\S+\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|gz|zip|txt|feather)\b|(?<!\w)\w+://\S+", re.IGNORECASE)
+_FILE = re.compile(
+    r"(?<!\S)\S+\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|gz|zip|txt|feather)\b|(?<!\w)\w+://\S+", re.IGNORECASE
+)
 
 _SPELLING = tuple((re.compile(british), american) for british, american in (
     ("our", "or"), ("[ao]e", "e"), ("ll", "l"), ("ogue", "og"), ("amm(?=es?$)", "am"), ("tre(?=s?$)", "ter"),
