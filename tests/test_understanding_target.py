@@ -17,7 +17,7 @@ SENTENCES = [
     ("diamonds", "Predict the price of a diamond from carat, cut and color, ignoring x, y and z", "price", None),
     ("diamonds", "With carat as the only input, price is to be predicted.", "price", None),
     ("diamonds", "Use price as the target and build a random forest", "price", None),
-    ("diamonds", "I have a table of diamonds. Based on their carat and cut I would like to know the price.", "price", None),
+    ("diamonds", "I have a table of diamonds. Based on their cut I would like to know the price.", "price", None),
     ("telco", "Predict `tenure`, not Churn", "tenure", None),
     ("diamonds", "Regression: price ~ carat + cut", "price", None),
     ("telco", "Given a customer's contract, how likely are they to churn?", "Churn", "Yes"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from automl_agent.errors import InputError
 
-_HOME_HINT = "Set `home` to a folder that you may write to."
+_HOME_HINT = "Give a folder that you may write to: --home, or `home` of the settings."
 _NAME = re.compile(r"(?!\.)[\w.-]+")
 _NAME_BYTES = 200
 

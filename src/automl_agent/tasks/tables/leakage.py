@@ -140,7 +140,7 @@ def leak_findings(frame: pd.DataFrame, target: Array, name: str, relation: Mappi
         left = frame.shape[1] - len(dropped) - 1
         drop = left >= (1 if how == "copy" else 2)
         said = "is the target in other words" if how == "copy" else "is a function of the target (or the target of it)"
-        text = f"column {column!r} {said}"
+        text = f"column {column!r} {said}" + ("; it was left out" if drop else "")
         findings.append(
             Finding(kind="target_copy", columns=(column,), count=1, text=text, action="dropped" if drop else "kept")
         )

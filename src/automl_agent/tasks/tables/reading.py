@@ -84,8 +84,8 @@ def _line(error: BaseException) -> str:
 
 
 def _refuse_other_files(source: Source, head: bytes) -> None:
-    if not head:
-        raise InputError(f"File {source.name!r} is empty.")
+    if not head.removeprefix(codecs.BOM_UTF8).strip():
+        raise InputError(f"File {source.name!r} is empty.", hint=ACCEPTED)
     for magic, what in MAGIC.items():
         if head.startswith(magic):
             raise InputError(f"File {source.name!r} is not a table, but {what}.", hint=ACCEPTED)

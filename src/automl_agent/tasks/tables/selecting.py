@@ -89,8 +89,16 @@ def select_columns(frame: pd.DataFrame, roles: Roles, decimal: str) -> Selection
     findings = _dropped_findings(dropped) + findings
     if not kept:
         raise InputError(f"Besides the target {roles.target!r} the table has no column that could predict anything.",
-                         hint="; ".join(f"{name}: {reason}" for name, reason in list(dropped.items())[:5]))  # fmt: skip
+                         hint=_why_none(dropped))  # fmt: skip
     return Selection(kept, dropped, tuple(findings))
+
+
+def _why_none(dropped: dict[str, str]) -> str:
+    """Why each column was left out, the first five of them."""
+    reasons = {"id": "names rows", "constant": "has one value only", "empty": "is empty", "ignored": "is ignored",
+               "nested": "holds lists or objects", "time": "orders the rows", "group": "groups the rows"}  # fmt: skip
+    parts = [f"{name!r} {reasons.get(reason, reason)}" for name, reason in list(dropped.items())[:5]]
+    return f"Left out: {', '.join(parts)}." if parts else ""
 
 
 _REASONS = {

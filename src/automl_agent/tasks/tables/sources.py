@@ -107,7 +107,7 @@ def _expand(given: str) -> list[Source] | None:
     if not stat.S_ISREG(mode):
         raise InputError(f"{given!r} is not an ordinary file (a device, pipe or socket).", hint=ACCEPTED)
     if path.stat().st_size == 0:
-        raise InputError(f"File {path.name!r} is empty.")
+        raise InputError(f"File {path.name!r} is empty.", hint=ACCEPTED)
     return _archive(path) if _is_archive(path) else [Source(path)]
 
 
