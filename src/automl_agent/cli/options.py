@@ -98,11 +98,11 @@ def _add_run(commands: Commands[Parser]) -> None:
 def _add_limits(run: Parser) -> None:
     limits = run.add_argument_group("limits")
     limits.add_argument("--budget", type=_number, metavar="SECONDS", help="from the start to the result (120)")
-    limits.add_argument("--trials", type=int, metavar="N", help="bound on the number of trials")
+    limits.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials")
     limits.add_argument("--max-cost", type=_number, metavar="USD", help="bound on language-model costs")
-    limits.add_argument("--plans", type=int, metavar="N", help="plans made in each round (3)")
-    limits.add_argument("--cpus", type=int, metavar="N", help="worker processes (all cores)")
-    limits.add_argument("--seed", type=int, metavar="N", help="seed of splits, models and search (0)")
+    limits.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
+    limits.add_argument("--cpus", type=_whole, metavar="N", help="worker processes (all cores)")
+    limits.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")
 
 
 def _add_bundle_commands(commands: Commands[Parser]) -> None:
@@ -160,7 +160,11 @@ def _number(text: str) -> float:
     return value
 
 
-_number.__name__ = "number"  # argparse names the type in its message
+def _whole(text: str) -> int:
+    return int(text)
+
+
+_number.__name__, _whole.__name__ = "number", "whole number"  # argparse names the type in its message
 
 
 def _pair(text: str) -> tuple[str, str | int | float | bool | None]:

@@ -97,6 +97,9 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     if not args.words or not args.words.strip():
         hint = 'Put it first: automl-agent run "REQUEST" --data FILE' if args.data else ""
         raise InputError("The REQUEST is missing: say in plain words what you want.", hint=hint)
+    for name in ("family", "target", "positive", "metric", "time", "group"):
+        if getattr(args, name) is not None and not getattr(args, name).strip():
+            raise InputError(f"{_option(name)} is empty.", hint="Leave it out to have it inferred.")
     request = Request(
         words=args.words,
         data=tuple(_absolute(place) for place in args.data or ()),

@@ -4,15 +4,53 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from automl_agent.errors import InputError
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+
+
+RESULTS = ("bundle", "predictions.csv", "report.html", "result.json")
+"""What a run writes into its output folder."""
+
+
+def check_free(out: Path, data: Iterable[str] = ()) -> None:
+    """Make sure that the results of a run would take nothing away from the user.
+
+    Args:
+        out: the output folder; it may hold other files, and the results of an earlier run, which are replaced.
+        data: the files that the run reads.
+
+    Raises:
+        InputError: the folder holds a file of a result's name that no run wrote, or results would overwrite the data.
+    """
+    hint = "Choose another --out."
+    for given in data:
+        place = Path(given).expanduser().resolve()
+        if place == out.resolve():
+            raise InputError(f"{given} is the data and cannot be the output folder, too.", hint=hint)
+        if place.is_relative_to(out.resolve()) and place.relative_to(out.resolve()).parts[0] in RESULTS:
+            raise InputError(f"{given} is data, and the results of this run would overwrite it.", hint=hint)
+    if (out / "bundle" / "manifest.json").exists() or _is_result(out / "result.json"):
+        return
+    for name in RESULTS:
+        if (out / name).exists():
+            what = f"holds a {name!r} that no run wrote, and that the result would overwrite"
+            raise InputError(f"Output folder {out} {what}.", hint=f"Move it away, or c{hint[1:]}")
+
+
+def _is_result(file: Path) -> bool:
+    try:
+        return "run_id" in json.loads(file.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def publish(staged: Path, final: Path) -> None:

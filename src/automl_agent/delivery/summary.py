@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from automl_agent.records import ConstraintCheck, Report
+from automl_agent.records import Constraint, ConstraintCheck, Report
 
 _TITLES = {
     "delivered": "A model was delivered.",
@@ -18,12 +18,13 @@ _TITLES = {
 
 def summarize(report: Report) -> str:
     """Score against the baseline, constraints, where things are, and what to do next."""
+    reason = report.reason if report.status != "missed" else ""  # the constraints below say it
     parts = [
-        [_TITLES[report.status], *([report.reason] if report.reason else [])],
+        [_TITLES[report.status], *([reason] if reason else [])],
         _choices(report),
         _score(report),
         [_constraint(check) for check in report.constraints if check.measured is not None],
-        _plans(report) if report.status == "planned" else [],
+        *([_understood(report), _plans(report)] if report.status == "planned" else []),
         [f"warning: {warning}" for warning in report.warnings],
         _places(report),
         _next(report),
@@ -50,10 +51,11 @@ def _score(report: Report) -> list[str]:
     interval = report.metric.get("interval")
     if isinstance(interval, list) and len(interval) == 2:
         line += f" (95 % interval {_number(interval[0])} to {_number(interval[1])})"
+    if report.metric.get("higher_is_better") is False:
+        line += "; lower is better"
     baseline = report.metric.get("baseline")
-    if isinstance(baseline, int | float):
-        line += f"; the baseline has {_number(baseline)}"
-    return [*_task(report), f"  {line}"]
+    trivial = [f"  a trivial model reaches {_number(baseline)}"] if isinstance(baseline, int | float) else []
+    return [*_task(report), f"  {line}", *trivial]
 
 
 def _task(report: Report) -> list[str]:
@@ -62,40 +64,71 @@ def _task(report: Report) -> list[str]:
 
 
 def _constraint(check: ConstraintCheck) -> str:
-    required = f"{check.measure} {check.comparison} {_value(check.value)} {check.unit}".rstrip()
-    measured = f"{_value(check.measured)} {check.unit}".rstrip()
-    return f"  {'met   ' if check.met else 'MISSED'}  {required}, measured {measured}"
+    from automl_agent.delivery.report.words import apart
+
+    measured = f"{apart(check.measured, check.value)[0]} {check.unit}".rstrip()
+    return f"  {'met   ' if check.met else 'MISSED'}  {requirement(check)}: measured {measured}"
+
+
+def requirement(wanted: Constraint | ConstraintCheck) -> str:
+    """A requirement in words: `accuracy at least 0.93`."""
+    from automl_agent.delivery.report.words import MEASURES, limit  # not at start-up: it brings the whole page along
+
+    name = MEASURES.get(wanted.measure, wanted.measure)
+    return f"{name.lower() if name in MEASURES.values() else name} {limit(wanted.comparison, wanted.value, wanted.unit)}"
+
+
+def _understood(report: Report) -> list[str]:
+    """What was taken for what, and why."""
+    inferred, required = report.task.get("inferred"), report.task.get("required")
+    lines = [f"  {line}" for line in inferred] if isinstance(inferred, list) else []
+    lines += [f"  required: {line}" for line in required] if isinstance(required, list) else []
+    return ["Understood:", *lines] if lines else []
 
 
 def _plans(report: Report) -> list[str]:
-    lines = _task(report)
-    lines += [f"  {number}. {plan.get('title', '')}" for number, plan in enumerate(report.plans, 1)]
-    return lines
+    lines = []
+    for number, plan in enumerate(report.plans, 1):
+        models, steps = (_listed(plan.get(name)) for name in ("models", "steps"))
+        lines += [f"  {number}. {plan.get('title', '')}", f"     models {models}; data steps {steps or 'none'}"]
+    return ["Plans:", *lines] if lines else []
+
+
+def _listed(names: object) -> str:
+    return ", ".join(names) if isinstance(names, list) else ""
 
 
 def _places(report: Report) -> list[str]:
-    named = {"bundle": report.bundle, "report": report.report, "predictions": report.predictions}
-    return [f"  {name:<12}{_short(place)}" for name, place in named.items() if place]
+    missed = "; it says what would help" if report.status == "missed" else ""
+    named = {
+        "bundle": (report.bundle, "the model, with all that it needs to run"),
+        "report": (report.report, f"open it in a browser{missed}"),
+        "predictions": (report.predictions, "the test rows with what the model says"),
+    }
+    width = max((len(_short(place)) for place, _ in named.values() if place), default=0)
+    return [f"  {name:<12}{_short(place):<{width}}  {what}" for name, (place, what) in named.items() if place]
 
 
 def _next(report: Report) -> list[str]:
+    if report.status == "planned":
+        return ["Next: the same command without --plan-only. Correct what was understood with --target, --positive,",
+                "--metric, --time, --group or --ignore."]  # fmt: skip
     if not report.bundle:
         return []
     bundle = _short(report.bundle)
-    return ["Next:", *(f"  automl-agent {command}" for command in (f"predict {bundle} NEW.csv", f"serve {bundle}",
-                                                                   f"verify {bundle}"))]  # fmt: skip
+    commands = {
+        f"automl-agent predict {bundle} NEW.csv": "predict the rows of a file",
+        f"automl-agent serve {bundle}": "answer over HTTP",
+        f"automl-agent verify {bundle}": "check that it still is what was graded",
+    }
+    width = max(map(len, commands))
+    return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in commands.items())]
 
 
 def _short(place: str) -> str:
     """Relative to the current folder where that is shorter to type."""
     path = Path(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(str(part) for part in value)
-    return _number(value) if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:

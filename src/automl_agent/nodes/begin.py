@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from automl_agent.delivery.publish import check_free
 from automl_agent.errors import InputError
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.runs import new_run_id
@@ -45,6 +46,7 @@ def begin(state: State, stage: Stage) -> dict[str, Any]:
     prepare_home(stage.settings.home_path)
     run_id = _run_id(state, stage, request.words)
     out = Path(request.out or stage.settings.out or Path("automl-runs") / run_id).expanduser().resolve()
+    check_free(out, filter(None, (*request.data, request.test_data)))
     if not stage.settings.plan_only:
         _check_writable(out)
     services_clock(stage, run_id).resume()

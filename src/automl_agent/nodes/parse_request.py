@@ -7,6 +7,7 @@ from typing import Any
 from langgraph.types import interrupt
 
 from automl_agent.agents.understanding.prompt import understand
+from automl_agent.delivery.summary import requirement
 from automl_agent.events import Understood
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -58,12 +59,5 @@ def summary(task: TaskSpec) -> str:
         parts.append(f"(positive: {task.positive!r})")
     parts.append(f"by {task.metric}")
     if task.constraints:
-        wishes = [f"{c.measure} {c.comparison} {_shown(c.value)} {c.unit}".strip() for c in task.constraints]
-        parts.append("with " + ", ".join(wishes))
+        parts.append("with " + ", ".join(map(requirement, task.constraints)))
     return " ".join(parts)
-
-
-def _shown(value: float | str | tuple[str, ...]) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value if isinstance(value, str) else ", ".join(value)

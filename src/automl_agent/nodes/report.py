@@ -10,6 +10,7 @@ from typing import Any
 
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
+from automl_agent.delivery.summary import requirement
 from automl_agent.execution.home import write_durably
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -117,6 +118,7 @@ def _task(state: State) -> dict[str, Any]:
         "positive": task.positive,
         "metric": task.metric,
         "inferred": [f"{i.field} = {i.value}: {i.reason}" for i in task.inferences],
+        "required": [requirement(constraint) for constraint in task.constraints],
         "deliverables": list(task.deliverables),
     }
     profile = state.get("profile")

@@ -46,6 +46,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     Raises:
         InputError: the data cannot be used; nothing is written then.
     """
+    if task.options:
+        names = ", ".join(sorted(task.options))
+        raise InputError(f"There is no option {names} (--set) for tables.", hint="They have none; leave it out.")
     sources = find_sources(request)
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)

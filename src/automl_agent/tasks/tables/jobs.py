@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zlib import crc32
 
 from automl_agent.tasks.candidate import load_candidate
 from automl_agent.tasks.family import FoldData
@@ -73,7 +75,7 @@ def fit_fold(
     task = describe_task(Path(data), metric)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(target.parent)
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}-{uuid4().hex[:8]}.part")
+    unfinished = target.with_name(f"{target.name}.{_machine()}-{os.getpid()}-{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
         module = load_candidate(Path(candidate), Path(shared) if shared else None)
@@ -209,11 +211,15 @@ def _finished(folder: Path, call: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _clear_dead(place: Path) -> None:
-    """Remove what workers left that were killed in the middle; a folder is named after the process that fills it."""
-    for folder in place.glob("*.part"):
-        pid = folder.name.split(".")[-2].partition("-")[0]
-        if pid.isdecimal() and not _alive(int(pid)):
+    """Remove what workers of this machine left that were killed in the middle: a folder names the process at work."""
+    for folder in place.glob(f"*.{_machine()}-*.part"):
+        if not _alive(int(folder.name.split("-")[1])):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _machine() -> str:
+    """A home may be shared by machines and containers, where process ids mean something else."""
+    return f"{crc32(platform.node().encode()):08x}"
 
 
 def _alive(pid: int) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 10
 """Labelled rows without which nothing can be learned and checked."""
+MAX_CLASSES = 1000
+"""Predictions hold a probability for each class of each row: more of them would not fit into memory."""
 _POSITIVE = frozenset(
     (
         "yes",
@@ -176,6 +178,9 @@ def _check_class_count(kind: ColumnKind, counts: Counter[str]) -> None:
         raise InputError(
             f"Target column {kind.name!r} has {many} different values in {rows} rows: it names rows, not classes."
         )
+    if many > MAX_CLASSES:
+        raise InputError(f"Target column {kind.name!r} has {many:,} classes; at most {MAX_CLASSES:,} can be learned.",
+                         hint="Put the rare ones together, or predict a coarser column.")  # fmt: skip
 
 
 def _class_order(text: str) -> tuple[int, float, str]:

@@ -1,0 +1,47 @@
+"""One process of a run on the real graph, to be killed: `python kill_driver.py FOLDER THREAD [KIND STAGE]`.
+
+Starts the run of this thread, or goes on with it, with checkpoints in FOLDER. Prints every event as one line of JSON,
+kills itself with SIGKILL right after the event that KIND and STAGE name, and otherwise prints the result at the end.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from automl_agent import Settings, build_graph
+
+CANCER = Path(__file__).parent.parent / "examples" / "breast_cancer.csv"
+REQUEST = {"request": "Predict malignancy with accuracy 0.9999.", "data": str(CANCER)}
+"""Out of reach, so that a revision is made."""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(folder: Path, thread: str, death: tuple[str, ...]) -> None:
+    settings = Settings(
+        budget=100, trials=14, plans=2, max_revisions=1, home=str(folder / "home"), out=str(folder / "out")
+    )
+    saver = SqliteSaver(sqlite3.connect(folder / "checkpoints.sqlite", check_same_thread=False))
+    graph = build_graph(checkpointer=saver)
+    config = {"configurable": {"thread_id": thread}}
+    inputs = None if graph.get_state(config).created_at else REQUEST
+    for event in graph.stream(inputs, config, context=settings, stream_mode="custom", durability="sync"):
+        say(event.model_dump_json())
+        if (event.kind, getattr(event, "stage", None)) == death:
+            os.kill(os.getpid(), signal.SIGKILL)
+    state = graph.get_state(config).values
+    result = state["report"].model_dump(mode="json")
+    say(json.dumps({"kind": "result", "report": result, "reads": state["grade"].reads}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:]))
