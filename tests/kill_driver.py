@@ -1,7 +1,8 @@
 """One process of a run on the real graph, to be killed: `python kill_driver.py FOLDER THREAD [KIND STAGE]`.
 
 Starts the run of this thread, or goes on with it, with checkpoints in FOLDER. Prints every event as one line of JSON,
-kills itself with SIGKILL right after the event that KIND and STAGE name, and otherwise prints the result at the end.
+kills itself with SIGKILL at the event that KIND and STAGE name, and otherwise prints the result at the end. The kill is
+in the stage's own thread: nothing of the stage happens after it.
 """
 
 import json
@@ -10,23 +11,43 @@ import signal
 import sqlite3
 import sys
 from pathlib import Path
+from threading import Lock
 
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from automl_agent import Settings, build_graph
+from automl_agent.events import Event
+from automl_agent.nodes.stage import Stage
 
 CANCER = Path(__file__).parent.parent / "examples" / "breast_cancer.csv"
 REQUEST = {"request": "Predict malignancy with accuracy 0.9999.", "data": str(CANCER)}
 """Out of reach, so that a revision is made."""
 
 
+_printing = Lock()
+
+
 def say(line: str) -> None:
-    print(line, flush=True)
+    with _printing:
+        print(line, flush=True)
 
 
-def main(folder: Path, thread: str, death: tuple[str, ...]) -> None:
+def die_at(kind: str, stage: str) -> None:
+    """Let the stage kill this process as it emits this event."""
+    emit = Stage.emit
+
+    def last_words(self: Stage, event: Event) -> None:
+        if (event.kind, getattr(event, "stage", None)) == (kind, stage):
+            say(event.model_dump_json())
+            os.kill(os.getpid(), signal.SIGKILL)
+        emit(self, event)
+
+    Stage.emit = last_words
+
+
+def main(folder: Path, thread: str) -> None:
     settings = Settings(
         budget=100, trials=14, plans=2, max_revisions=1, home=str(folder / "home"), out=str(folder / "out")
     )
@@ -36,12 +57,12 @@ def main(folder: Path, thread: str, death: tuple[str, ...]) -> None:
     inputs = None if graph.get_state(config).created_at else REQUEST
     for event in graph.stream(inputs, config, context=settings, stream_mode="custom", durability="sync"):
         say(event.model_dump_json())
-        if (event.kind, getattr(event, "stage", None)) == death:
-            os.kill(os.getpid(), signal.SIGKILL)
     state = graph.get_state(config).values
     result = state["report"].model_dump(mode="json")
     say(json.dumps({"kind": "result", "report": result, "reads": state["grade"].reads}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:]))
+    if sys.argv[3:]:
+        die_at(*sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -149,8 +149,8 @@ def test_json_is_one_object_on_stdout_and_in_the_folder(
 def test_without_json_a_summary_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     start("miss it", "--out", "r")
     out = capsys.readouterr().out
-    assert "f1 0.9 on the locked test (95 % interval 0.85 to 0.95); the baseline has 0.4" in out
-    assert "MISSED  f1 >= 0.95, measured 0.9" in out
+    assert "f1 0.9 on the locked test (95 % interval 0.85 to 0.95)\n  a trivial model reaches 0.4" in out
+    assert "MISSED  f1 at least 0.95: measured 0.9" in out
     assert "automl-agent serve r/bundle" in out
 
 
@@ -186,7 +186,7 @@ def test_runs_and_show_tell_what_was_run(capsys: pytest.CaptureFixture[str]) -> 
     assert command.main(["show", "last"]) == 0
     text = capsys.readouterr().out
     assert "Understanding the request" in text
-    assert "1 trials, 0 failed; best f1 0.9 (lightgbm)" in text
+    assert "1 trial; best f1 0.9 (lightgbm)" in text
     assert command.main(["show", run_id, "--json"]) == 0
     whole = json.loads(capsys.readouterr().out)
     assert whole["result"]["score"] == 0.9
@@ -270,8 +270,8 @@ def test_the_summary_names_units_and_families() -> None:
         ConstraintCheck(measure="model_family", comparison="in", value=("lightgbm",), measured=("linear",), met=False),
     )
     text = summarize(Report(status="missed", constraints=checks))
-    assert "met     latency_ms <= 5 ms, measured 1.9 ms" in text
-    assert "MISSED  model_family in lightgbm, measured linear" in text
+    assert "met     latency of one row at most 5 ms: measured 1.9 ms" in text
+    assert "MISSED  model family one of lightgbm: measured linear" in text
 
 
 @pytest.fixture(scope="module")

@@ -79,5 +79,5 @@ def _course(run: RunFolder) -> list[str]:
         for name, stage in view.stages.items()
     ]
     if view.trials:
-        lines.append(f"  {view.trials} trials, {view.failed} failed" + (f"; best {view.best}" if view.best else ""))
+        lines.append(f"  {view.counted()}" + (f"; best {view.best}" if view.best else ""))
     return lines

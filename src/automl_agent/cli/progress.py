@@ -62,6 +62,8 @@ class View:
     plans: list[str] = field(default_factory=list)
     trials: int = 0
     failed: int = 0
+    late: int = 0
+    """Trials that did not end in time; that is no failure, it is how a budget is kept."""
     best: str = ""
     note: str = ""
 
@@ -83,13 +85,22 @@ class View:
                 self.plans.append(event.plan.title)
             case TrialFinished():
                 self.trials = max(self.trials + (not event.trial.cached), event.count)
-                self.failed += bool(event.trial.error)
+                late = "out of time" in event.trial.error or "TimeoutError" in event.trial.error
+                self.late += late
+                self.failed += bool(event.trial.error) and not late
             case BestSoFar():
                 self.best = f"{event.metric} {event.score:.4g} ({event.candidate})"
             case Remark(level="warning"):
                 self.note = f"warning: {event.text}"
             case Remark():
                 self.note = event.text
+
+    def counted(self) -> str:
+        """How many trials there were, and what became of them."""
+        parts = [f"{self.trials} trial{'' if self.trials == 1 else 's'}"]
+        parts += [f"{self.late} out of time"] if self.late else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        return ", ".join(parts)
 
     def clock(self) -> str:
         left = self.left() if self.left else self.budget - (time.monotonic() - self.started)
@@ -183,10 +194,11 @@ def draw(view: View, *, plain: bool = False) -> RenderableType:
     for stage in list(view.stages.values()):  # a copy: the run's thread adds stages meanwhile
         mark = Text(running, style="cyan") if stage.running else Text(done, style="green")
         stages.add_row(mark, Text(stage.title, style="bold" if stage.running else ""), f"{stage.seconds(now):.1f} s")
-    trials = f"{view.trials} trials" + (f", {view.failed} failed" if view.failed else "")
     lines = [
         f"plans   {'; '.join(view.plans)}" if view.plans else "",
-        f"search  {trials}" + (f"; best so far {view.best}" if view.best else "") if view.trials or view.best else "",
+        f"search  {view.counted()}" + (f"; best so far {view.best}" if view.best else "")
+        if view.trials or view.best
+        else "",
         view.note,
     ]
     head = Text(f"automl-agent {view.run_id}  {view.clock()}", style="bold")

@@ -75,7 +75,9 @@ def requirement(wanted: Constraint | ConstraintCheck) -> str:
     from automl_agent.delivery.report.words import MEASURES, limit  # not at start-up: it brings the whole page along
 
     name = MEASURES.get(wanted.measure, wanted.measure)
-    return f"{name.lower() if name in MEASURES.values() else name} {limit(wanted.comparison, wanted.value, wanted.unit)}"
+    return (
+        f"{name.lower() if name in MEASURES.values() else name} {limit(wanted.comparison, wanted.value, wanted.unit)}"
+    )
 
 
 def _understood(report: Report) -> list[str]:

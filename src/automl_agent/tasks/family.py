@@ -78,6 +78,8 @@ class PeekColumn:
     """Up to 20 of the most frequent values, as written."""
     missing: float = 0.0
     """Share of missing values."""
+    shares: tuple[float, ...] = ()
+    """Share of each of the `examples` among the values that are there."""
 
 
 @dataclass(frozen=True)

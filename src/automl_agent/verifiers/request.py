@@ -8,7 +8,8 @@ from automl_agent.verifiers.base import RequestCase, Verifier
 
 
 def verify_request(case: RequestCase) -> Verdict:
-    passed, reason = check_scope(case.request.words)
+    request = case.request
+    passed, reason = check_scope(request.words, data=bool(request.data or request.test_data), target=request.target)
     return Verdict(subject="request", passed=passed, reasons=(reason,) if reason else ())
 
 

@@ -210,8 +210,7 @@ def _usual(column: PeekColumn, kind: Kind) -> tuple[str, str]:
     """The metric when the words name none, and why."""
     if kind == "regression":
         return "rmse", "No metric was named: rmse is in the unit of the target and punishes large errors."
-    shares: tuple[float, ...] = getattr(column, "shares", ())
-    rarest = min(shares) if len(shares) == column.distinct else None
+    rarest = min(column.shares) if len(column.shares) == column.distinct > 0 else None
     if column.distinct != 2:
         if rarest is not None and rarest < 0.25 / column.distinct:
             return (

@@ -42,9 +42,19 @@ def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:
     from automl_agent.tasks.tables.shared.table_io import label
 
     kind = find_kind(series, decimal)
-    examples = kind.values
-    if not examples and not kind.nested:
-        texts = series.map(label, na_action="ignore").dropna()
-        examples = tuple(str(value) for value in texts.value_counts().head(EXAMPLES).index)
+    counts = series.map(label, na_action="ignore").dropna().value_counts() if not kind.nested else series.iloc[:0]
+    examples = kind.values or tuple(str(value) for value in counts.head(EXAMPLES).index)
     shown = tuple(text[:WIDTH] for text in examples[:EXAMPLES])
-    return PeekColumn(kind.name, kind.kind, kind.distinct, shown, round(kind.missing / max(kind.rows, 1), 4))
+    shares = _shares(examples[:EXAMPLES], counts)
+    missing = round(kind.missing / max(kind.rows, 1), 4)
+    return PeekColumn(kind.name, kind.kind, kind.distinct, shown, missing, shares)
+
+
+def _shares(examples: tuple[str, ...], counts: pd.Series[Any]) -> tuple[float, ...]:
+    """Share of each example among the values that are there, other spellings of it included."""
+    total = max(float(counts.sum()), 1.0)
+    merged: dict[str, float] = {}
+    for value, count in counts.items():
+        key = str(value).strip().casefold()
+        merged[key] = merged.get(key, 0.0) + float(count)
+    return tuple(round(merged.get(text.strip().casefold(), 0.0) / total, 4) for text in examples)
