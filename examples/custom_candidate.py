@@ -22,8 +22,8 @@ def main(settings: Settings) -> None:
     seen = set()
     inputs = {"request": "Predict the diagnosis.", "data": str(HERE / "breast_cancer.csv")}
     for event in graph.stream(inputs, stream_mode="custom"):
-        if event.kind == "trial_finished" and event.trial.candidate == str(CANDIDATE):
-            seen.add(f"{event.trial.candidate} scored {event.trial.score:.3f}")
+        if event.kind == "trial_finished" and event.trial.candidate == str(CANDIDATE) and event.trial.score is not None:
+            seen.add(f"{CANDIDATE.name} scored {event.trial.score:.3f}")
     print(*seen, sep="\n")
 
 

@@ -9,9 +9,7 @@ DATA = Path(__file__).parent / "breast_cancer.csv"
 
 def main(settings: Settings) -> None:
     graph = build_graph(settings=settings)
-    out = graph.invoke(
-        {"request": "Predict whether a tumour is malignant. Accuracy at least 0.93.", "data": str(DATA)}
-    )
+    out = graph.invoke({"request": "Predict whether a tumour is malignant. Accuracy at least 0.93.", "data": str(DATA)})
     report = out["report"]
     print(report.status, report.metric["name"], round(report.score, 3))
     for check in report.constraints:

@@ -22,8 +22,8 @@ from automl_agent.events import Event
 from automl_agent.nodes.stage import Stage
 
 CANCER = Path(__file__).parent.parent / "examples" / "breast_cancer.csv"
-REQUEST = {"request": "Predict malignancy with accuracy 0.9999.", "data": str(CANCER)}
-"""Out of reach, so that a revision is made."""
+REQUEST = {"request": "Predict malignancy with accuracy 0.9999. Use only linear models.", "data": str(CANCER)}
+"""Out of reach, so that a revision is made; and quick to train."""
 
 
 _printing = Lock()
@@ -49,7 +49,7 @@ def die_at(kind: str, stage: str) -> None:
 
 def main(folder: Path, thread: str) -> None:
     settings = Settings(
-        budget=100, trials=14, plans=2, max_revisions=1, home=str(folder / "home"), out=str(folder / "out")
+        budget=100, trials=10, plans=2, max_revisions=1, cpus=1, home=str(folder / "home"), out=str(folder / "out")
     )
     saver = SqliteSaver(sqlite3.connect(folder / "checkpoints.sqlite", check_same_thread=False))
     graph = build_graph(checkpointer=saver)

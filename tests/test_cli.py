@@ -271,7 +271,7 @@ def test_the_summary_names_units_and_families() -> None:
     )
     text = summarize(Report(status="missed", constraints=checks))
     assert "met     latency of one row at most 5 ms: measured 1.9 ms" in text
-    assert "MISSED  model family one of lightgbm: measured linear" in text
+    assert "MISSED  model family only lightgbm: measured linear" in text
 
 
 @pytest.fixture(scope="module")

@@ -224,7 +224,7 @@ def test_nothing_is_left_behind(killed: Killed) -> None:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     moments = random.Random(5)
-    lives = [drive(tmp_path, "run", seconds=moments.uniform(3.0, 7.0)) for _ in range(5)]
+    lives = [drive(tmp_path, "run", seconds=moments.uniform(2.0, 5.0)) for _ in range(5)]
     lives.append(drive(tmp_path, "run"))
     finished = [life for life in lives if life.status == 0]
     assert finished[0].events[-1]["report"]["status"] == "missed"
@@ -269,30 +269,27 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     return process.returncode, json.loads(out) if out.strip() else {}, err
 
 
-def events(home: Path, process: subprocess.Popen[str], kind: str) -> bool:
-    """Wait until the newest run has had an event of this kind; false when the process ended before."""
-
-    def happened() -> bool:
-        logs = sorted(home.glob("home/runs/*/events.jsonl"), key=lambda path: path.stat().st_mtime)
-        return bool(logs) and f'"kind":"{kind}"' in logs[-1].read_text()
-
-    return wait_for(lambda: happened() or process.poll() is not None) and process.poll() is None
+def until_best(process: subprocess.Popen[str], out: Path) -> None:
+    """Wait for the first bundle."""
+    assert wait_for(lambda: (out / "bundle").exists() or process.poll() is not None)
+    assert process.poll() is None, finish(process)
 
 
 def test_a_killed_command_is_resumed(home: Path) -> None:
-    process = start(home, WORDS, *DATA, "--budget", "60", "--trials", "8")
-    assert events(home, process, "best_so_far")
+    process = start(home, WORDS, *DATA, "--budget", "60", "--trials", "8", "--out", "killed")
+    until_best(process, home / "killed")
     process.kill()
     finish(process)
     status, result, err = finish(start(home, "--resume", "last"))
     assert status == 0, err
     assert result["status"] == "delivered"
+    assert result["bundle"] == str(home / "killed" / "bundle")
     assert is_whole(Path(result["bundle"]))
 
 
 def test_ctrl_c_finishes_with_the_best_so_far(home: Path) -> None:
-    process = start(home, WORDS, *DATA, "--budget", "90", "--seed", "1")
-    assert events(home, process, "best_so_far")
+    process = start(home, WORDS, *DATA, "--budget", "90", "--out", "once")
+    until_best(process, home / "once")
     process.send_signal(signal.SIGINT)
     status, result, err = finish(process)
     assert status in (0, 3), err
@@ -304,8 +301,8 @@ def test_ctrl_c_finishes_with_the_best_so_far(home: Path) -> None:
 
 
 def test_a_second_ctrl_c_aborts_and_leaves_nothing_running(home: Path) -> None:
-    process = start(home, WORDS, *DATA, "--budget", "90", "--seed", "2")
-    assert events(home, process, "best_so_far")
+    process = start(home, WORDS, *DATA, "--budget", "90", "--out", "twice")
+    until_best(process, home / "twice")
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     first = process.stderr.readline()

@@ -223,4 +223,5 @@ def _shared(state: State, phase: str) -> dict[str, Any]:
         "task": state["task"],
         "profile": state["profile"],
         "until": state["phases"][phase],
+        "limit": state["quota"]["agent" if phase == "agents" else "plan"],
     }

@@ -36,8 +36,11 @@ def allowed_candidates(
         else:
             allowed.append(name)
     if not allowed:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise InputError(f"No model family is left that the request allows ({reasons}).")
+        reasons: dict[str, list[str]] = {}
+        for name, reason in left_out.items():
+            reasons.setdefault(reason, []).append(name)
+        told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+        raise InputError(f"No installed model is left that the request allows ({told}).")
     return tuple(allowed), left_out
 
 

@@ -69,7 +69,7 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "candidates").mkdir(parents=True)
     schema = json.loads((content.data / "schema.json").read_text(encoding="utf-8"))
-    names = _copy_code(folder, content.members)
+    names = _copy_code(folder, content)
     for index, files in enumerate(content.members):
         for fold in files.member.folds:
             trial = files.folds[fold]
@@ -120,17 +120,17 @@ def runtime_module(name: str) -> ModuleType:
     return module
 
 
-def _copy_code(folder: Path, members: tuple[MemberFiles, ...]) -> list[str]:
+def _copy_code(folder: Path, content: BundleContent) -> list[str]:
     """Copy the runtime, the family's shared files and the candidates; returns each member's candidate name.
 
     Two different candidates may bear the same name (one of them a user's own file): the later one is renamed.
     """
-    shared = {path for files in members for path in files.candidate.shared}
-    home = next(iter(sorted(shared)), members[0].candidate.path.parents[1] / "shared" / "table_io.py").parent
+    shared = {path for files in content.members for path in files.candidate.shared}
+    home = next(iter(shared or _shared_by_others(content.family))).parent
     for path in [*sorted(shared), home / "table_io.py", *sorted(RUNTIME.glob("*.py"))]:
         shutil.copyfile(path, folder / path.name)
     names = []
-    for index, files in enumerate(members):
+    for index, files in enumerate(content.members):
         source = files.candidate.path.read_bytes()
         target = folder / "candidates" / f"{files.candidate.name}.py"
         if target.exists() and target.read_bytes() != source:
@@ -138,6 +138,11 @@ def _copy_code(folder: Path, members: tuple[MemberFiles, ...]) -> list[str]:
         target.write_bytes(source)
         names.append(target.stem)
     return names
+
+
+def _shared_by_others(family: TaskFamily) -> list[Path]:
+    """Shared files of the family's other candidates: a member that needs none may be a user's file, lying anywhere."""
+    return [path for candidate in family.candidates().values() for path in candidate.shared]
 
 
 def _write_oof(folder: Path, content: BundleContent) -> None:

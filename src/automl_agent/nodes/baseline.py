@@ -22,7 +22,6 @@ def baseline(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None and profile is not None
     runner = stage.runner(task, profile)
     runner.seconds_left = lambda: PATIENCE
-    runner.max_trials = None
     candidate = runner.candidate(runner.family.baseline)
     choice = CandidateChoice(candidate=candidate.name, params=candidate.portfolio[0])
     work = Work(choice, (), "", "baseline")

@@ -31,6 +31,7 @@ _FRESH: dict[str, Any] = {
     "report": None,
     "warnings": None,
     "progress": None,
+    "counts": None,
     "seconds": None,
     "room": False,
     "approved": True,

@@ -101,7 +101,6 @@ def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution
     """Out-of-fold score of the leading member with fewer rows: would more data help? As far as the time goes."""
     lead = solution.members[0]
     runner = stage.runner(task, profile, revision=solution.revision, reserve=REPORT_SECONDS)
-    runner.max_trials = None
     until = time.monotonic() + max(0.0, runner.seconds_left())
     share = (profile.folds - 1) / profile.folds
     points = []

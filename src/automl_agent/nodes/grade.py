@@ -10,7 +10,7 @@ from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import DataProfile, Grade, Solution, TaskSpec
+from automl_agent.records import DataProfile, Grade, Solution, TaskSpec, Verdict
 from automl_agent.search.estimates import bootstrap_interval
 from automl_agent.verifiers.solution import verify_grade
 
@@ -25,8 +25,13 @@ def grade(state: State, stage: Stage) -> dict[str, Any]:
         artifact, folder = stage.artifacts.create(stage.run_id, "grade")
         result = _graded(stage, task, profile, solution, state["baseline_bundle"], artifact, folder)
         write_durably(_kept(stage), result.model_dump_json())
-    verdict = verify_grade(task, stage.family(task), solution, result)
+    verdict = verify_grade(task, stage.family(task), solution, result, last_verdict(state))
     return {"grade": result, "verdicts": {"grade": verdict}}
+
+
+def last_verdict(state: State) -> Verdict:
+    """What the verifier of the solution said of the one that is graded."""
+    return state["verdicts"][f"solution-{state.get('revision', 0)}"]
 
 
 def _kept(stage: Stage) -> Path:

@@ -26,8 +26,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     task, profile = state["task"], state["profile"]
     assert task is not None and profile is not None
     revision = state.get("revision", 0)
-    runner = stage.runner(task, profile, revision=revision)
-    runner.count = len(state.get("trials", {}))
+    runner = stage.runner(task, profile, revision=revision, limit=state["quota"]["implement"])
     known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
     progress: dict[str, float] = {}
     search = Search(
@@ -38,12 +37,14 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     pool = _pool(runner, finished, _probes(state), known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
     built = build_best(runner, pool, stage.run_id, folder, artifact)
+    solution = built.solution.model_copy(update={"trials_run": runner.count + sum(state.get("counts", {}).values())})
     announce(stage, built.folder, state["out"], task.metric, built.solution.score, "ensemble")
     progress[f"{stage.clock.spent():.2f}"] = built.solution.score
     update: dict[str, Any] = {
-        "solution": built.solution,
+        "solution": solution,
         "full": {trial.id: trial for trial in pool if trial.fidelity == full_fidelity(profile)},
         "progress": progress,
+        "counts": {f"implement-{revision}": runner.count},
     }
     if any(member.rows for member in built.solution.members):
         text = "There was no time to train on all rows: the models were trained on a sample. A larger budget helps."

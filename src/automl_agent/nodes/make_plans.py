@@ -14,7 +14,7 @@ from automl_agent.events import PlanMade
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import Plan
-from automl_agent.search.budget import delivery_reserve, shares
+from automl_agent.search.budget import delivery_reserve, quotas, shares
 
 
 def make_plans(state: State, stage: Stage) -> dict[str, Any]:
@@ -37,18 +37,37 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
     plans = plan(briefing)
     for item in plans:
         stage.emit(PlanMade(plan=item))
-    return {"plans": {item.id: item for item in plans}, "phases": phases(state, stage)}
+    return {
+        "plans": {item.id: item for item in plans},
+        "phases": phases(state, stage),
+        "quota": quota(state, stage, len(plans)),
+    }
+
+
+def quota(state: State, stage: Stage, plans: int) -> dict[str, int | None]:
+    """Trials that each agent, each plan and the implementation may run in this round."""
+    limit = stage.request.trials or stage.settings.trials
+    left = None if limit is None else max(0, limit - sum(state.get("counts", {}).values()))
+    keep = state.get("revision", 0) < stage.settings.max_revisions and _may_be_missed(state)
+    return quotas(left, agents=len(stage.services.agents) * plans, plans=plans, keep=keep)
+
+
+def _may_be_missed(state: State) -> bool:
+    """Whether a requirement was set that a round could fail to meet."""
+    task = state["task"]
+    assert task is not None
+    return any(constraint.measure != "model_family" for constraint in task.constraints)
 
 
 def phases(state: State, stage: Stage) -> dict[str, float]:
     """When the phases of this round end, in seconds of the run's clock."""
-    task, profile = state["task"], state["profile"]
-    assert task is not None and profile is not None
+    profile = state["profile"]
+    assert profile is not None
     part = shares(
         stage.clock.remaining(),
         reserve=delivery_reserve(stage.budget, profile.rows_train + profile.rows_test),
         revisions_left=stage.settings.max_revisions - state.get("revision", 0),
-        may_be_missed=any(constraint.measure != "model_family" for constraint in task.constraints),
+        may_be_missed=_may_be_missed(state),
     )
     now = stage.clock.spent()
     return {

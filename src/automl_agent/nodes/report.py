@@ -12,9 +12,10 @@ from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
 from automl_agent.delivery.summary import requirement
 from automl_agent.execution.home import write_durably
+from automl_agent.nodes.grade import last_verdict
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Report, Status, Trial, Verdict
+from automl_agent.records import Report, Status, Trial
 
 PACKAGES = (
     "automl-agent",
@@ -194,7 +195,7 @@ def _content(state: State, stage: Stage) -> ReportContent:
         data=stage.artifacts.path(profile.data),
         metric=stage.family(task).metrics[task.metric],
         solution=solution,
-        verdict=_last_verdict(state),
+        verdict=last_verdict(state),
         final_verdict=state["verdicts"]["grade"],
         grade=grade,
         grade_folder=stage.artifacts.path(grade.details),
@@ -216,11 +217,6 @@ def _content(state: State, stage: Stage) -> ReportContent:
         warnings=_warnings(state),
         versions=versions(),
     )
-
-
-def _last_verdict(state: State) -> Verdict:
-    turns = [int(key.removeprefix("solution-")) for key in state["verdicts"] if key.startswith("solution-")]
-    return state["verdicts"][f"solution-{max(turns)}"]
 
 
 def _all_trials(state: State) -> tuple[Trial, ...]:

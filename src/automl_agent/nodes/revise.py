@@ -41,7 +41,7 @@ def room_for_revision(state: State, stage: Stage) -> bool:
     if state.get("revision", 0) >= stage.settings.max_revisions:
         return False
     trials = stage.request.trials or stage.settings.trials
-    if trials is not None and len(state.get("trials", {})) >= trials:
+    if trials is not None and sum(state.get("counts", {}).values()) >= trials:
         return False
     profile = state["profile"]
     assert profile is not None

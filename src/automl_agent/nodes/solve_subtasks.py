@@ -29,7 +29,8 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
         stage.remark(f"Agent {agent.name} failed on plan {subtask.plan.id}: {text}", "warning")
         result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text)
     result = result.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
-    return {"results": {f"{subtask.plan.id}/{agent.name}": result}}
+    key = f"{subtask.plan.id}/{agent.name}"
+    return {"results": {key: result}, "counts": {key: bench.runner.count}}
 
 
 def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:
@@ -55,7 +56,7 @@ def _bench(state: AgentInput, stage: Stage) -> Bench:
         family=stage.family(task),
         data=stage.artifacts.path(profile.data),
         allowed=stage.allowed(task, profile),
-        runner=stage.runner(task, profile, revision=subtask.plan.revision),
+        runner=stage.runner(task, profile, revision=subtask.plan.revision, limit=state["limit"]),
         until=stage.until(state["until"]),
         plans=stage.settings.plans,
         plan=subtask.plan.id,

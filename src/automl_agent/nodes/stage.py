@@ -121,8 +121,16 @@ class Stage:
     def allowed(self, task: TaskSpec, profile: DataProfile) -> tuple[str, ...]:
         return allowed_candidates(self.family(task), task, profile)[0]
 
-    def runner(self, task: TaskSpec, profile: DataProfile, *, revision: int = 0, reserve: float = 0.0) -> TrialRunner:
-        """A trial runner that stops exploring `reserve` seconds before the end of the run."""
+    def runner(
+        self,
+        task: TaskSpec,
+        profile: DataProfile,
+        *,
+        revision: int = 0,
+        reserve: float = 0.0,
+        limit: int | None = None,
+    ) -> TrialRunner:
+        """A runner of at most `limit` trials that stops exploring `reserve` seconds before the end of the run."""
         return TrialRunner(
             family=self.family(task),
             task=task,
@@ -133,7 +141,7 @@ class Stage:
             seconds_left=lambda: self.left() - reserve,
             emit=self.emit,
             seed=self.seed,
-            max_trials=self.request.trials or self.settings.trials,
+            max_trials=limit,
             revision=revision,
         )
 

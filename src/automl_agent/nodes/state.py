@@ -95,6 +95,10 @@ class State(TypedDict, total=False):
     revision: int
     phases: dict[str, float]
     """Ends of the phases of this round (`agents`, `try_plans`, `implement`), in seconds of the run's clock."""
+    quota: dict[str, int | None]
+    """Trials that each agent, each plan and the implementation may run in this round."""
+    counts: Annotated[dict[str, int], by_key]
+    """Trials run, by who ran them."""
     solution: Solution | None
     grade: Grade | None
     bundle: Bundle | None
@@ -119,6 +123,8 @@ class AgentInput(TypedDict):
     profile: DataProfile | None
     until: float
     """Seconds of the run's clock by which the agent shall be done."""
+    limit: int | None
+    """Trials that it may run."""
 
 
 class PlanInput(TypedDict):
@@ -132,3 +138,4 @@ class PlanInput(TypedDict):
     task: TaskSpec | None
     profile: DataProfile | None
     until: float
+    limit: int | None

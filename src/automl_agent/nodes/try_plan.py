@@ -15,11 +15,11 @@ from automl_agent.search.runner import TrialRunner, Work
 def try_plan(state: PlanInput, stage: Stage) -> dict[str, Any]:
     plan, task, profile = state["plan"], state["task"], state["profile"]
     assert task is not None and profile is not None
-    runner = stage.runner(task, profile, revision=plan.revision)
+    runner = stage.runner(task, profile, revision=plan.revision, limit=state["limit"])
     works = works_of(plan, state["work"], runner, stage.allowed(task, profile))
     until = stage.until(state["until"])
     trials = runner.run(works, probe_fidelity(profile), until=until, time_limit=max(1.0, stage.left() / 4))
-    return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}}
+    return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}, "counts": {plan.id: runner.count}}
 
 
 def works_of(plan: Plan, results: Iterable[TaskResult], runner: TrialRunner, allowed: tuple[str, ...]) -> list[Work]:

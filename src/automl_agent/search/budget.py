@@ -35,6 +35,25 @@ def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: b
         may_be_missed: whether the user set a score that this round could fail to reach.
     """
     usable = max(0.0, left - reserve)
-    keep = 0.35 * usable if revisions_left > 0 and may_be_missed else 0.0
+    keep = max(0.35 * usable, min(8.0, 0.5 * usable)) if revisions_left > 0 and may_be_missed else 0.0
     working = usable - keep
     return Shares(explore=0.38 * working, implement=0.62 * working, keep=keep)
+
+
+def quotas(trials: int | None, *, agents: int, plans: int, keep: bool) -> dict[str, int | None]:
+    """How many trials each agent, each plan and the implementation may run; `None` where the number is not bounded.
+
+    Fixed before the parallel work begins, so that the same bound always means the same work. Every plan gets one trial
+    at least, and so does the implementation.
+
+    Args:
+        trials: trials left for this round and those that may follow.
+        agents: sub-task agents at work, over all plans.
+        keep: whether a part is kept back for a revision.
+    """
+    if trials is None:
+        return {"agent": None, "plan": None, "implement": None}
+    now = int(0.6 * trials) if keep else trials
+    agent = int(0.4 * now) // max(1, agents)
+    plan = max(1, int(0.3 * now) // plans)
+    return {"agent": agent, "plan": plan, "implement": max(1, now - agent * agents - plan * plans)}

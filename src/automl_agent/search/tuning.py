@@ -22,9 +22,13 @@ class Tuner:
         self.metric = metric
         self._open: dict[str, optuna.trial.Trial] = {}
         self._fixed: Params = {}
-        optuna.logging.disable_default_handler()  # our own logger of the library only; the host's stays as it is
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, multivariate=True)
-        self.study = optuna.create_study(direction="minimize", sampler=sampler)
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # its one line about a new study is not for the host's log
+        try:
+            self.study = optuna.create_study(direction="minimize", sampler=sampler)
+        finally:
+            optuna.logging.set_verbosity(level)
 
     def learn(self, trial: Trial) -> None:
         """Take a finished trial of the same candidate and fidelity into the study."""

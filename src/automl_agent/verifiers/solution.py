@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl_agent.agents.allowed import meets_wish
-from automl_agent.records import Constraint, Grade, Solution, TaskSpec, Verdict
+from automl_agent.records import Constraint, ConstraintCheck, Grade, Solution, TaskSpec, Verdict
 from automl_agent.tasks.family import TaskFamily, loss
 from automl_agent.verifiers.base import SolutionCase, Verifier
 from automl_agent.verifiers.constraints import Measured, check_constraints, missed
@@ -24,10 +24,17 @@ def verify_solution(case: SolutionCase) -> Verdict:
     )
 
 
-def verify_grade(task: TaskSpec, family: TaskFamily, solution: Solution, grade: Grade) -> Verdict:
-    """The final word, on the locked test: decides the exit status and nothing else."""
+def verify_grade(task: TaskSpec, family: TaskFamily, solution: Solution, grade: Grade, validation: Verdict) -> Verdict:
+    """The final word: a constraint is met when the locked test and the validation before it both say so.
+
+    A test of few rows can flatter a model that was found wanting out-of-fold; that is luck, not a requirement met.
+    """
     measured: Measured = {**limits(solution, task, family), **grade.others, grade.metric: grade.score}
-    checks = check_constraints(task.constraints, measured)
+    before = {(check.measure, check.comparison, check.value): check for check in validation.checks}
+    checks = tuple(
+        _both(check, before.get((check.measure, check.comparison, check.value)))
+        for check in check_constraints(task.constraints, measured)
+    )
     warnings = interval_warnings(task.constraints, grade.metric, grade.interval, "on the test")
     return Verdict(
         subject="grade",
@@ -36,6 +43,13 @@ def verify_grade(task: TaskSpec, family: TaskFamily, solution: Solution, grade: 
         reasons=tuple(check.text for check in missed(checks)),
         warnings=tuple(warnings),
     )
+
+
+def _both(test: ConstraintCheck, validation: ConstraintCheck | None) -> ConstraintCheck:
+    if validation is None or validation.met or not test.met:
+        return test
+    text = f"{validation.text} on validation (the locked test alone, {test.measured}, would meet it)"
+    return validation.model_copy(update={"text": text})
 
 
 def limits(solution: Solution, task: TaskSpec, family: TaskFamily) -> dict[str, float | str | tuple[str, ...] | None]:

@@ -7,7 +7,7 @@ next to it (a date, "top 5", "10 folds") is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from automl_agent.agents.understanding import numbers as nb
 from automl_agent.agents.understanding.limits import check_limits, read_resources
@@ -33,6 +33,11 @@ _PHRASED = {
 }
 """What may follow "at least 90 %" and means a metric without naming it."""
 
+_WRONG = re.compile(
+    r"\s*(?:of )?(?:the )?(?:mean |average |relative |typical |prediction )*(?:errors?|deviation|off|wrong|mistakes)\b"
+    r"|\s*of (?:the )?(?:true|real|actual|right) (?:price|value|amount|cost|number)"
+)
+"""What may follow "at most 10 %" and means what is wrong, or by how much."""
 _BETWEEN_AFTER = (
     r"(?:[\s(:=~–—-]|d'|\b(?:scores?|values?|metric|on|the|test|set|locked|held-out|validation|unseen|data|must"
     r"|should|down|has|have|needs?|to|shall|be|is|are|of|a|an|that|which|reach(?:es|ing)?|stays?|gets?|hits?"
@@ -49,21 +54,22 @@ _OF_WHOM = (
 _TO = rf"\s*(?:and|to|-|–|bis|y|et)\s*{nb.NUMBER.replace('number', 'other').replace('percent>', 'other_percent>')}"
 
 
-def read_constraints(words: str, metrics: Mapping[str, MetricSpec], models: Iterable[str] = ()
-                     ) -> tuple[tuple[Constraint, ...], tuple[str, ...]]:  # fmt: skip
+def read_constraints(words: str, metrics: Mapping[str, MetricSpec], models: Iterable[str] = (), *,
+                     own: Collection[str] = ()) -> tuple[tuple[Constraint, ...], tuple[str, ...]]:  # fmt: skip
     """The requirements that the words state, and warnings on what looked like one and could not be read.
 
     Args:
         words: the request.
         metrics: metrics that may be limited.
         models: further names of model families, as installed candidates call themselves.
+        own: metrics of the task's own family: they tell whether an error of 10 % is of answers or of amounts.
 
     Raises:
         InputError: when a requirement cannot be met by any model (accuracy >= 1.1), or two contradict each other.
     """
     words = tx.composed(words)
     flat = nb.with_digits(tx.low(tx.without_files(words)))
-    found, warnings = _scores(flat, words, metrics)
+    found, warnings = _scores(flat, words, metrics, own)
     resources, more = read_resources(flat, words)
     required = (*found, *resources, *read_models(words, models).constraints())
     required = tuple({(c.measure, c.comparison, c.value): c for c in reversed(required)}.values())[::-1]
@@ -74,7 +80,8 @@ def read_constraints(words: str, metrics: Mapping[str, MetricSpec], models: Iter
 # ---------------------------------------------------------------- metrics
 
 
-def _scores(flat: str, words: str, metrics: Mapping[str, MetricSpec]) -> tuple[list[Constraint], list[str]]:
+def _scores(flat: str, words: str, metrics: Mapping[str, MetricSpec], own: Collection[str]
+            ) -> tuple[list[Constraint], list[str]]:  # fmt: skip
     found: list[Constraint] = []
     warnings: list[str] = []
     taken: set[int] = set()
@@ -91,7 +98,8 @@ def _scores(flat: str, words: str, metrics: Mapping[str, MetricSpec]) -> tuple[l
             if flipped:
                 sign, value = _mirrored(sign), round(1.0 - value, 12)
             found.append(Constraint(measure=name, comparison=sign, value=value, words=phrase))
-    return [*found, *_unnamed(flat, words, metrics, taken)], warnings
+    found += [*_unnamed(flat, words, metrics, taken), *_errors(flat, words, own, taken)]
+    return found, [*warnings, *_not_understood(flat, words, taken)]
 
 
 def _named(flat: str, metrics: Mapping[str, MetricSpec]) -> list[tuple[int, int, str, bool]]:
@@ -187,7 +195,42 @@ def _unnamed(flat: str, words: str, metrics: Mapping[str, MetricSpec], taken: se
         start = tx.sentence(flat, match.start())[0] + (said[1] if said else len(before))
         phrase = re.sub(r"\s+", " ", words[start : match.end() + 24]).strip()
         found.append(Constraint(measure=name, comparison=said[0] if said else ">=", value=value, words=phrase))
+        taken.add(match.start())
     return found
+
+
+def _errors(flat: str, words: str, own: Collection[str], taken: set[int]) -> list[Constraint]:
+    """ "at most 10 % error": of the amounts when numbers are predicted, of the answers when classes are."""
+    found = []
+    for match in re.finditer(nb.NUMBER, flat):
+        after = _WRONG.match(flat[match.end() :])
+        if not match.group("percent") or match.start() in taken or not after:
+            continue
+        begin = tx.sentence(flat, match.start())[0]
+        said = nb.worded(flat[begin : match.start()], r"\s*(?:an?|the)?\s*", "<")
+        share = nb.value(match.group("number")) / 100
+        phrase = re.sub(r"\s+", " ", words[begin + said[1] if said else match.start() : match.end() + after.end()])
+        sign: Comparison = said[0] if said and said[0] in ("<", "<=") else "<="
+        taken.add(match.start())
+        if "mape" in own:
+            found.append(Constraint(measure="mape", comparison=sign, value=round(share, 12), words=phrase.strip()))
+        elif "accuracy" in own:
+            value = round(1 - share, 12)
+            found.append(Constraint(measure="accuracy", comparison=_mirrored(sign), value=value, words=phrase.strip()))
+    return found
+
+
+def _not_understood(flat: str, words: str, taken: set[int]) -> list[str]:
+    """Limits in percent of which nobody can tell what they are on."""
+    warnings = []
+    for match in re.finditer(nb.NUMBER, flat):
+        begin = tx.sentence(flat, match.start())[0]
+        said = nb.worded(flat[begin : match.start()], r"\s*(?:an?|the)?\s*", ">")
+        if not match.group("percent") or match.start() in taken or not said:
+            continue
+        phrase = re.sub(r"\s+", " ", words[begin + said[1] : match.end() + 16]).strip()
+        warnings.append(f"'{phrase}' was not taken as a requirement: say which metric it limits.")
+    return warnings
 
 
 def _better(spec: MetricSpec, flipped: bool) -> Comparison:

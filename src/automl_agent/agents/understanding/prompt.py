@@ -183,7 +183,7 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
           ) -> TaskSpec:  # fmt: skip
     words = request.words
     names = [name for known in family.candidates().values() for name in (known.name, *known.tags)]
-    constraints, warnings = read_constraints(words, _all_metrics(families), names)
+    constraints, warnings = read_constraints(words, _all_metrics(families), names, own=tuple(family.metrics))
     metric, why = _metric(request, family, reading, constraints, families)
     columns, ignore, said = _roles(request, peek, reading.target)
     wishes = read_models(words, names)

@@ -121,6 +121,8 @@ def title(measure: str) -> str:
 
 def limit(comparison: str, value: Any, unit: str = "") -> str:
     """A limit in words: `at most 5 ms`."""
+    if comparison in ("in", "not in") and (isinstance(value, str) or len(value) == 1):
+        return f"{'only' if comparison == 'in' else 'not'} {number(value)}"
     return f"{_COMPARISONS.get(comparison, comparison)} {quantity(value, unit)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -32,6 +33,8 @@ _CLASS_NAMES = {
     "letter",
 }
 _MANY = 20
+_REASON = re.compile(r"\b(?:because|so that|in order to|weil|damit|parce que|porque)\b[^.;!?]*")
+"""Why something is wanted: not what."""
 _IMBALANCED = 0.35
 """Share of the rarer of two classes below which accuracy says little."""
 
@@ -92,6 +95,7 @@ def _matches(request: Request, words: str, peek: Peek, metrics: Mapping[str, Met
     if request.target:
         return (Match(require_column(request.target, peek, "target"), 1.0, "Given by the caller."),)
     masked = [(mention.start, mention.end) for mention in metric_mentions(words, metrics)]
+    masked += [match.span() for match in _REASON.finditer(text.low(words))]
     return find_target(words, peek, without=without, masked=masked)
 
 

@@ -23,7 +23,7 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
     ),
     "regression": (
         (1.0, r"regress(?:ion|or|ing)?\b|how (?:much|many|old|tall|heavy|far|long|high|large|big|expensive|strong"
-              r"|fast|hot|warm|late)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
+              r"|fast|hot|warm|late)\b|what [^.?!]*\b(?:costs?|fetch|(?:sell|go) for)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
               r"|continuous"),
         (0.6, r"estimat\w*|prices?\b|costs?\b|quantity|schatz\w*|estim[ae]\w*|exact value|forecast\w*|prognos\w*"),
     ),
@@ -47,6 +47,10 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
 _PATTERNS = {
     kind: tuple((weight, re.compile(rf"(?<!\w)(?:{words})")) for weight, words in cues) for kind, cues in _CUES.items()
 }
+_YES_OR_NO = re.compile(
+    r"(?<!\w)(?:whether|who|churn\w*|fraud\w*|spam|predict if|tell (?:me )?if|yes[ -]or[ -]no|binary|how likely|odds|flag"
+    r"|probability (?:of|that)|chances? (?:of|that)|risk of|likelihood|will (?:a|an|the|this|it|he|she|they))(?!\w)"
+)
 _SPECIFIC = ("clustering", "forecasting", "anomaly detection", "recommendation", "images", "graphs")
 
 
@@ -70,6 +74,11 @@ def asks_for(words: str) -> Literal["class", "number"] | None:
     if one == other:
         return None
     return "class" if one > other else "number"
+
+
+def asks_yes_or_no(words: str) -> bool:
+    """Whether the answer can only be one of two: whether, who, a chance."""
+    return _YES_OR_NO.search(low(words)) is not None
 
 
 def other_wish(words: str) -> tuple[str, str] | None:

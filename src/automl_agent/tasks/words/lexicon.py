@@ -8,7 +8,7 @@ from automl_agent.tasks.words.text import stem
 
 _GROUPS = (
     "price cost amount value worth fare charge fee rent payment expense spend pay expensive"
-    " preis prix precio kosten kostet",
+    " preis prix precio kosten kostet coute coutent cuesta",
     "churn leave attrition quit cancel exit exited turnover unsubscribe resign stay retention retain kundigung",
     "survive survived survival die death dead alive decease mortality fatal perish",
     "default repay repaid delinquent insolvent creditworthy bad risk",
@@ -28,7 +28,7 @@ _GROUPS = (
     "approve accept grant approval admit admission",
     "fail failure broken defect defective breakdown fault",
     "delay late lateness delayed",
-    "species kind sort breed variety art espece especie",
+    "species kind sort breed variety plant art espece especie",
     "sentiment opinion mood polarity",
     "count number cnt total quantity demand rentals many",
     "strength strong",
@@ -71,6 +71,13 @@ _GENERIC = (
 )
 GENERIC = frozenset(_GENERIC.split())
 """Words that stand in many sentences and in many column names: as a name they must be pointed at."""
+
+
+UNITS = frozenset("g kg mg lb lbs oz mm cm km mi ft ms sec secs usd eur gbp pct percent mpa kwh".split())
+"""Parts of names that say what is counted, not what is measured."""
+
+CALENDAR = frozenset("year yr month mo day date week hour".split())
+"""Parts of names that say that the column holds a time."""
 
 
 @lru_cache(maxsize=1)

@@ -43,6 +43,8 @@ _MARKERS: dict[Role, str] = {
 _MARKER = re.compile(
     r"(?<![\w'])(?:" + "|".join(f"(?P<{role}>{words})" for role, words in _MARKERS.items()) + r")(?![\w'])"
 )
+_APART = re.compile(r"\b(?:tell|distinguish|separat|discriminat|differentiat)\w*(?: \w+){1,3} $")
+"""Before "from": both sides are meant, as in "tell good from bad"."""
 _FILLERS = re.compile(
     r"(?:[\s:=\"'`“”«»*(,]|\b(?:the|a|an|each|every|all|my|our|its|their|his|her|this|column|variable|target|values?"
     r"|field|feature|attribute|of|for|in|is|are|will|would|be|whether|if|which|who|what|probability|chances?"
@@ -96,6 +98,7 @@ def markers(words: str) -> tuple[Marker, ...]:
     return tuple(
         Marker(match.lastgroup, match.start(), match.end(), match.group())  # type: ignore[arg-type]
         for match in _MARKER.finditer(flat)
+        if not (match.group() == "from" and _APART.search(flat, 0, match.start()))
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ _FUNCTION_WORDS = (
 FUNCTION = frozenset(_FUNCTION_WORDS.split())
 PREDICATE = ("whether", "if", "who", "which", "will", "whom", "ob", "wer", "qui", "quien")
 """After these the verb at the end is meant, after others the noun that comes first."""
+_PRICED = re.compile(r"\b(?:sells?|sold|goes|go|going) for\b|\bfetch(?:es)?\b")
+"""Asks for a price without a word for it: "what will it sell for"."""
 _ARTICLES = (
     "a",
     "an",
@@ -67,8 +70,8 @@ def goal_words(words: str) -> tuple[str, ...]:
 def spoken_words(words: str, masked: tuple[tuple[int, int], ...]) -> list[Spoken]:
     """The telling words of the request that speak of the goal."""
     flat = tx.without_files(tx.plain(words))
+    found = [Spoken("price", direct=False, measure=True)] if _PRICED.search(tx.low(flat)) else []
     inside = [(marker.start, marker.end, marker.text) for marker in markers(words)]
-    found = []
     articles = {part.end for part in tx.parts(flat) if part.text in _ARTICLES}
     for part in tx.parts(flat):
         if len(part.text) < 3 or part.text in FUNCTION or hidden(part.start, part.end, masked):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from automl_agent.tasks.family import Peek, PeekColumn
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.columns import numeric, plausible
-from automl_agent.tasks.words.cues import asks_for
-from automl_agent.tasks.words.lexicon import AFFIRMATIVE, CONVENTIONAL, GENERIC, NEGATIVE, akin
+from automl_agent.tasks.words.cues import asks_for, asks_yes_or_no
+from automl_agent.tasks.words.lexicon import AFFIRMATIVE, CALENDAR, CONVENTIONAL, GENERIC, NEGATIVE, UNITS, akin
 from automl_agent.tasks.words.mentions import Mention, mentions
 from automl_agent.tasks.words.spoken import FUNCTION, PREDICATE, Spoken, goal_words, hidden, spoken_words
 
@@ -42,7 +42,7 @@ def find_target(words: str, peek: Peek, *, without: Collection[str] = (),
         masked: places in the words that speak of something else (metrics), `(start, end)`.
     """
     found = [*_named(words, peek, tuple(masked)), *_described(words, peek, tuple(masked)), *_by_value(words, peek),
-             *_by_convention(peek), *_by_shape(words, peek)]  # fmt: skip
+             *_by_convention(words, peek), *_by_shape(words, peek)]  # fmt: skip
     best: dict[str, Match] = {}
     for match in found:
         if match.column in without or match.strength <= 0:
@@ -70,6 +70,8 @@ def _fit(words: str, column: PeekColumn, rows: int) -> float:
         factor *= 0.5
     if shape == "class" and numeric(column, rows):
         factor *= 0.6
+    if column.kind == "category" and column.distinct > 2 and asks_yes_or_no(words):
+        factor *= 0.75  # "whether a passenger dies" does not ask for the passenger's class
     return factor
 
 
@@ -114,7 +116,7 @@ def _described(words: str, peek: Peek, masked: tuple[tuple[int, int], ...]) -> l
 def _description(words: str, spoken: list[Spoken], column: PeekColumn, rows: int) -> Match | None:
     """How well the telling words describe a column's name."""
     wanted = tx.names(column.name)
-    telling = [part for part in wanted if part not in GENERIC] or list(wanted)
+    telling = [part for part in wanted if part not in GENERIC and part not in UNITS] or list(wanted)
     if column.kind == "empty" or not telling or all(len(part) < 3 for part in telling):
         return None
     best = {part: max(((_alike(word, part), word) for word in spoken), key=_level, default=None) for part in telling}
@@ -126,8 +128,11 @@ def _description(words: str, spoken: list[Spoken], column: PeekColumn, rows: int
         mean = sum(level for _, level, _ in hits) / len(hits)
         strength = mean * (1.0 if len(telling) == len(wanted) else 0.9) + 0.06 * (len(hits) - 1)
     else:
-        strength = level * (0.68 if part == telling[-1] else 0.4)  # "price" is the head of "sale price"
+        strength = level * (0.68 if part == telling[-1] else 0.8 / len(telling))  # "price" is the head of "sale price"
     strength += 0.06 * word.direct
+    dated = [part for part in wanted if part in CALENDAR]
+    if dated and not any(tx.same(one.text, part) for one in spoken for part in dated):
+        strength *= 0.7  # "what will it sell for" does not ask for the year sold
     if word.predicate and column.distinct == 2 and len(hits) == len(best):
         strength += 0.25  # "who cancels their contract" asks for who cancels
     strength = min(strength, 0.97) * _fit(words, column, rows)
@@ -151,6 +156,8 @@ def _alike(spoken: Spoken, part: str) -> float:
             return 0.72
         if tx.misspelt(word, part):
             return 0.74
+        if tx.shortened(word, part):
+            return 0.72
     return 0.62 if akin(word, part) else 0.0
 
 
@@ -204,14 +211,16 @@ def _value_meant(words: str, column: PeekColumn) -> tuple[str, str] | None:
 # ---------------------------------------------------------------- last resorts
 
 
-def _by_convention(peek: Peek) -> list[Match]:
+def _by_convention(words: str, peek: Peek) -> list[Match]:
     names = {tx.low(column.name).strip(): column for column in peek.columns}
     found = []
     for name, column in names.items():
         if column.kind in ("id", "constant", "empty", "text", "date") or (name == "y" and "z" in names):
             continue
         if " ".join(tx.names(name)) in CONVENTIONAL:
-            found.append(Match(column.name, 0.42, "A column of this name is usually the one to predict."))
+            unfit = asks_for(words) == "number" and column.kind in ("category", "boolean")
+            reason = "A column of this name is usually the one to predict."
+            found.append(Match(column.name, 0.2 if unfit else 0.42, reason))
     return found
 
 
@@ -222,7 +231,7 @@ def _by_shape(words: str, peek: Peek) -> list[Match]:
         return []
     columns = [column for column in peek.columns if column.name in plausible(peek)]
     fitting = [column for column in columns if numeric(column, peek.rows) == (shape == "number")]
-    if fitting != list(last):
+    if fitting != list(last) or (asks_yes_or_no(words) and last[0].distinct != 2):
         return []
     kind = "of few different values" if shape == "class" else "of many different numbers"
     reason = f"The last column is the only one {kind}, which is what '{_phrase(words)}' asks for."

@@ -23,7 +23,7 @@ _SPELLING = tuple((re.compile(british), american) for british, american in (
 """British to American. Both sides of a comparison go through it, so a needless change does no harm."""
 
 _IRREGULAR = {"left": "leave", "leaving": "leave", "leaves": "leave", "bought": "buy", "paid": "pay", "sold": "sell",
-              "died": "die", "dying": "die", "children": "child", "people": "person", "men": "man", "women": "woman",
+              "died": "die", "dies": "die", "dying": "die", "children": "child", "people": "person", "men": "man", "women": "woman",
               "quitting": "quit", "spent": "spend", "taken": "take", "took": "take"}  # fmt: skip
 
 
@@ -158,6 +158,18 @@ def misspelt(one: str, other: str) -> bool:
     from difflib import SequenceMatcher
 
     return SequenceMatcher(None, one, other).ratio() >= 0.84
+
+
+_VOWELS = re.compile(r"[aeiou]")
+
+
+@lru_cache(maxsize=65536)
+def shortened(word: str, part: str) -> bool:
+    """Whether a part of a name is a word without its vowels and some more letters: `hwy` for `highway`."""
+    if not 3 <= len(part) < len(word) or _VOWELS.search(part) or not part.isalpha() or word[0] != part[0]:
+        return False
+    consonants = iter(_VOWELS.sub("", word))
+    return all(letter in consonants for letter in part) and part[-1] == _VOWELS.sub("", word)[-1]
 
 
 def nearest(name: str, choices: list[str] | tuple[str, ...], count: int = 3) -> list[str]:

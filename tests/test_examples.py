@@ -1,0 +1,57 @@
+"""The programs of `examples/` run, and print what they promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from automl_agent import Settings
+from conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
+
+EXAMPLES = ROOT / "examples"
+PROMISES = {
+    "quickstart": r"(delivered|missed) accuracy 0\.\d+\n  accuracy >= 0\.93: measured 0\.\d+.*\nserve it with: python .*serve\.py",
+    "custom_agent": r"\['agent_model', 'agent_neighbours'\]\n(delivered|missed) 0\.\d+",
+    "custom_candidate": r"centroid\.py scored 0\.[5-9]\d+",
+    "replaced_verifier": r"(delivered|missed) after [0-2] revisions",
+    "own_retriever": r"(.* rests on \[.*\]\n)*.*'team-1'",
+    "own_executor": r"(delivered|missed) \{.*'fit_fold': [1-9]",
+    "own_chat_model": r"(delivered|missed)\n\['.*language model.*'\]",
+    "subgraph": r"to approve: \['.+', '.+', '.+'\]\n(delivered|missed): .*bundle",
+    "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
+    "live_progress": r"begin +\d(.|\n)*best so far: baseline(.|\n)*report +\d",
+}
+"""What each must print, as a pattern."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all, so that trials are run once."""
+    return tmp_path_factory.mktemp("examples")
+
+
+def test_every_example_is_run_and_listed() -> None:
+    programs = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert programs == set(PROMISES)
+    listed = set(re.findall(r"`(\w+)\.py`", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
+    assert listed == programs
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_example(
+    name: str, home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.main(Settings(budget=20, trials=6, home=str(home), out=str(tmp_path / "out")))
+    printed = capsys.readouterr().out
+    assert re.search(PROMISES[name], printed), printed
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"], "it leaves files where it was started"
