@@ -146,9 +146,7 @@ def test_inflated_probabilities_bring_no_better_log_loss():
     assert score("log_loss", truth, prediction * 2) == pytest.approx(score("log_loss", truth, prediction))
 
 
-@pytest.mark.parametrize(
-    "metric", ["accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted", "mcc", "kappa"]
-)
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa"])
 @pytest.mark.parametrize("positive", [0, 1])
 def test_the_best_threshold_beats_every_other(metric, positive):
     rng = np.random.default_rng(5)
@@ -173,4 +171,5 @@ def test_metrics_without_use_for_a_threshold_have_none():
     assert best_threshold("f1", truth, three) is None
     assert best_threshold("f1", np.ones(50, dtype=int), two) is None
     assert best_threshold("rmse", np.zeros(3), np.zeros(3)) is None
-    assert best_threshold("accuracy", np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])) == pytest.approx(0.45)
+    assert best_threshold("accuracy", truth, two) is None
+    assert best_threshold("f1", np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])) == pytest.approx(0.45)

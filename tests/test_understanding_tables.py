@@ -152,8 +152,15 @@ def test_models_that_are_not_installed_are_named_once() -> None:
 
     task = ask("diamonds", "Use deep learning to predict the price")
     assert isinstance(task, TaskSpec)
-    profile = DataProfile(family="tabular_regression", fingerprint="", data="", rows_train=100, rows_test=20,
-                          columns=3, kinds={"number": 3})
+    profile = DataProfile(
+        family="tabular_regression",
+        fingerprint="",
+        data="",
+        rows_train=100,
+        rows_test=20,
+        columns=3,
+        kinds={"number": 3},
+    )
     with pytest.raises(InputError, match="'Use deep learning'") as caught:
         allowed_candidates(installed()["tabular_regression"], task, profile)
     assert str(caught.value).count("Use deep learning") == 1

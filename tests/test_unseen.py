@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sklearn import datasets
 
 from automl_agent import Report, Settings, build_graph
 
-SYLLABLES = "ba ke li mo nu ra se ti vo wu za pe gri sto fla".split()
+SYLLABLES = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "wu", "za", "pe", "gri", "sto", "fla")
 
 
 @dataclass
@@ -157,13 +157,12 @@ def started(run: Delivered, nowhere: Path, script: str, *argv: object) -> Iterat
     """`python SCRIPT` in the bundle's folder, ended afterwards."""
     environment = {**os.environ, "PYTHONPATH": str(nowhere), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-W", "error", script, *map(str, argv)]
-    process = subprocess.Popen(command, cwd=run.bundle, env=environment, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=run.bundle, env=environment, text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def python(run: Delivered, nowhere: Path, script: str, *argv: object) -> tuple[int, str, str]:
@@ -173,10 +172,10 @@ def python(run: Delivered, nowhere: Path, script: str, *argv: object) -> tuple[i
 
 
 def ask(port: int, rows: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", "/predict", json.dumps({"rows": rows}), {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST", "/predict", json.dumps({"rows": rows}), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
 
 
 def test_the_request_is_understood_and_served(run: Delivered) -> None:
@@ -249,8 +248,12 @@ def test_what_is_odd_in_new_rows_is_named_and_counted(run: Delivered, nowhere: P
     new.to_csv(tmp_path / "new.csv", index=False, sep=schema["read"]["delimiter"])
     status, _, err = python(run, nowhere, "predict.py", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
     assert status == 0, err
-    for said in (f"column {numbers[0]!r} is missing", f"column {run.drawn['category']!r}: 3 values were never seen",
-                 f"column {run.drawn['measured']!r}: 2 values lie outside", "column 'surprise' is not used"):  # fmt: skip
+    for said in (
+        f"column {numbers[0]!r} is missing",
+        f"column {run.drawn['category']!r}: 3 values were never seen",
+        f"column {run.drawn['measured']!r}: 2 values lie outside",
+        "column 'surprise' is not used",
+    ):
         assert said in err
     assert err.count("warning: ") == len(err.splitlines())
     written = pd.read_csv(tmp_path / "p.csv")

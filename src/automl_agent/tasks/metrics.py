@@ -95,8 +95,9 @@ CLASSIFICATION: dict[str, MetricSpec] = {spec.name: spec for spec in _CLASSIFICA
 REGRESSION: dict[str, MetricSpec] = {spec.name: spec for spec in _REGRESSION}
 """Metrics of regression by name. `mape` and `smape` are shares: 0.1 means 10 %."""
 
-_TUNABLE = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted", "mcc", "kappa")
-"""Metrics that a threshold can improve. Precision, recall and specificity alone would drive it to an end."""
+_TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa")
+"""Metrics that a threshold can improve. Precision, recall and specificity alone would drive it to an end; for accuracy
+0.5 is best where probabilities mean what they say, and a fitted one follows the noise of few rows."""
 
 
 def score(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
