@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
 
 EXAMPLES = ROOT / "examples"
 PROMISES = {
-    "quickstart": r"(delivered|missed) accuracy 0\.\d+\n  accuracy >= 0\.93: measured 0\.\d+.*\nserve it with: python .*serve\.py",
+    "quickstart": r"(delivered|missed) accuracy 0\.\d+\n  accuracy >= 0\.93: measured 0\.\d+(.|\n)*python .*serve\.py",
     "custom_agent": r"\['agent_model', 'agent_neighbours'\]\n(delivered|missed) 0\.\d+",
     "custom_candidate": r"centroid\.py scored 0\.[5-9]\d+",
     "replaced_verifier": r"(delivered|missed) after [0-2] revisions",

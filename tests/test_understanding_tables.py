@@ -90,6 +90,10 @@ SENTENCES = [
     ("phone", "Who churns, with at most 5% mistakes?", "churn", "yes", "accuracy", ("accuracy >= 0.95",)),
     ("homes", "Predict the price of homes with at most 15% error", "price", None, "mape", ("mape <= 0.15",)),
     ("homes", "Predict the price of homes, within 20% of the true price", "price", None, "mape", ("mape <= 0.2",)),
+    ("homes", "What is a home worth? I want the mean absolute error to be small, not the median one.", "price", None,
+     "mae", ()),
+    ("concrete", "Predict strength by the simple recipe, use a simple model", "compressive_strength", None, "rmse",
+     ("model_family in simple",)),
     ("leaves", "Identify the plant a leaf comes from", "species", None, "accuracy", ()),
 ]  # fmt: skip
 

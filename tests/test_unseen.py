@@ -219,7 +219,7 @@ def test_the_server_answers_as_predict_does(run: Delivered, nowhere: Path, tmp_p
     new = pd.read_csv(run.table, sep=None, engine="python").head(5)
     schema = json.loads((run.bundle / "schema.json").read_text())
     names = [column["name"] for column in schema["columns"]]
-    rows = json.loads(new[names].to_json(orient="records"))
+    rows = new[names].astype(object).where(new[names].notna(), None).to_dict(orient="records")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

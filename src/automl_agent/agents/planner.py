@@ -21,7 +21,7 @@ class Briefing:
     allowed: tuple[str, ...]
     """Candidates that may be tried."""
     steps: tuple[str, ...]
-    """Data steps that can do anything on these data."""
+    """Data steps that can do anything on these data and were not measured in an earlier round."""
     notes: tuple[Note, ...]
     count: int
     """Number of plans wanted."""
@@ -116,7 +116,11 @@ def _retuned(brief: Briefing, order: Sequence[str], rng: random.Random, turn: in
             params = {**best, **sampled(space, rng)}
             choices.append(CandidateChoice(candidate=name, params=params, reason="near the best so far"))
     return _aimed(
-        brief, "Closer around the best so far", "A finer setting of what scored best closes the gap.", choices
+        brief,
+        "Closer around the best so far",
+        "A finer setting of what scored best closes the gap.",
+        choices,
+        _best_steps(brief),
     )
 
 
@@ -128,8 +132,7 @@ def _untried(brief: Briefing, order: Sequence[str], rng: random.Random, turn: in
         for params in brief.family.candidates()[name].portfolio:
             if (name, str(sorted(params.items()))) not in seen:
                 choices.append(CandidateChoice(candidate=name, params=params, reason="not run before"))
-    used = {step for trial in brief.trials for step in trial.steps}
-    steps = tuple(step for step in brief.steps if step not in used)[turn * 3 : turn * 3 + 4]
+    steps = brief.steps[turn * 3 : turn * 3 + 4]
     if not choices:
         choices = [_variation(brief, name, rng, "not run before") for name in order[:3]]
     return _aimed(
@@ -140,10 +143,7 @@ def _untried(brief: Briefing, order: Sequence[str], rng: random.Random, turn: in
 def _wider(brief: Briefing, order: Sequence[str], rng: random.Random, turn: int) -> Plan:
     """Anywhere in the spaces of all models: far from what was tried."""
     choices = [_variation(brief, name, rng, "far from what was tried") for name in order[turn : turn + 4]]
-    steps = brief.evidence[-1].ideas and tuple(s for s in brief.steps if s in " ".join(brief.evidence[-1].ideas))
-    return _aimed(
-        brief, "Further away", "The best region may not have been visited at all.", choices, tuple(steps or ())
-    )
+    return _aimed(brief, "Further away", "The best region may not have been visited at all.", choices, brief.steps[4:8])
 
 
 def _smaller(brief: Briefing, order: Sequence[str], rng: random.Random, turn: int) -> Plan:
@@ -213,6 +213,15 @@ def _best_params(brief: Briefing, name: str) -> Params:
     if not trials:
         return dict(brief.family.candidates()[name].portfolio[0])
     return dict(min(trials, key=lambda trial: (-trial.fidelity.folds, loss(metric, trial.score or 0.0))).params)
+
+
+def _best_steps(brief: Briefing) -> tuple[str, ...]:
+    """Data steps of the best trial so far; the Data Agent measures them again, from memory."""
+    metric = brief.family.metrics[brief.task.metric]
+    scored = [trial for trial in brief.trials if trial.score is not None]
+    return (
+        min(scored, key=lambda trial: (-trial.fidelity.folds, loss(metric, trial.score or 0.0))).steps if scored else ()
+    )
 
 
 def _variation(brief: Briefing, name: str, rng: random.Random, reason: str) -> CandidateChoice:

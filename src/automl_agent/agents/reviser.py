@@ -15,15 +15,13 @@ def gather_evidence(
     verdicts: Sequence[Verdict],
     trials: Sequence[Trial],
     solution: Solution | None,
-    useful: Sequence[str],
+    unused: Sequence[str],
     revision: int,
 ) -> Evidence:
-    """Failures as measured, the trials in short, and which of the `useful` data steps have not been used yet."""
+    """Failures as measured, the trials in short, and the data steps that nobody has measured yet (`unused`)."""
     failed = tuple(reason for verdict in verdicts if not verdict.passed for reason in verdict.reasons)
     order = ranked(family, metric, trials)
     tried = tuple(f"{t.candidate} [{', '.join(t.steps) or 'no extra step'}] {metric} {t.score:.4g}" for t in order[:12])
-    used = {step for trial in trials for step in trial.steps}
-    unused = tuple(step for step in useful if step not in used)
     best = solution.score if solution is not None else (order[0].score if order else None)
     ideas = tuple(f"data step not used yet: {step}" for step in unused[:6])
     return Evidence(revision=revision, failed=failed, best=best, tried=tried, ideas=ideas)

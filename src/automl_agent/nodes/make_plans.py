@@ -13,7 +13,7 @@ from automl_agent.errors import ConfigurationError
 from automl_agent.events import PlanMade
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Plan
+from automl_agent.records import DataRecipe, Plan
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 
 
@@ -25,7 +25,7 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
         profile=profile,
         family=stage.family(task),
         allowed=stage.allowed(task, profile),
-        steps=useful_steps(stage.family(task), profile),
+        steps=new_steps(state, stage),
         notes=tuple(state.get("notes", ())),
         count=stage.settings.plans,
         seed=stage.seed,
@@ -42,6 +42,16 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
         "phases": phases(state, stage),
         "quota": quota(state, stage, len(plans)),
     }
+
+
+def new_steps(state: State, stage: Stage) -> tuple[str, ...]:
+    """Data steps that can do anything on these data and that no agent of an earlier round has measured."""
+    task, profile = state["task"], state["profile"]
+    assert task is not None and profile is not None
+    outputs = [result.output for result in state.get("results", {}).values()]
+    recipes = [output for output in outputs if isinstance(output, DataRecipe)]
+    measured = {step for recipe in recipes for step in (*recipe.steps, *recipe.rejected)}
+    return tuple(step for step in useful_steps(stage.family(task), profile) if step not in measured)
 
 
 def quota(state: State, stage: Stage, plans: int) -> dict[str, int | None]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl_agent.agents.allowed import useful_steps
 from automl_agent.agents.reviser import gather_evidence
-from automl_agent.nodes.make_plans import current_plans
+from automl_agent.nodes.make_plans import current_plans, new_steps
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.search.budget import delivery_reserve
@@ -16,8 +15,8 @@ LEAST = 4.0
 
 
 def revise(state: State, stage: Stage) -> dict[str, Any]:
-    task, profile = state["task"], state["profile"]
-    assert task is not None and profile is not None
+    task = state["task"]
+    assert task is not None
     revision = state.get("revision", 0)
     verdicts = [state["verdicts"][plan.id] for plan in current_plans(state)]
     if f"solution-{revision}" in state["verdicts"]:
@@ -28,7 +27,7 @@ def revise(state: State, stage: Stage) -> dict[str, Any]:
         verdicts,
         list(state.get("trials", {}).values()),
         state.get("solution"),
-        useful_steps(stage.family(task), profile),
+        new_steps(state, stage),
         revision,
     )
     for reason in evidence.failed:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from typing_extensions import TypedDict  # pydantic makes no JSON schema of typing.TypedDict before Python 3.12
 
 from automl_agent.frames import stored_data
 from automl_agent.records import (

@@ -31,6 +31,10 @@ _FAMILIES = {
 }
 """What people call the families of models; the keys are also tags of candidates."""
 
+_EVERYDAY_WORDS = "mean median constant prior dummy baseline simple interpretable randomised neighbours tree ensemble"
+_EVERYDAY = frozenset(_EVERYDAY_WORDS.split())
+"""Names of candidates that mean something else in plain language: "want the mean error", "using tree height"."""
+_MODEL = r"[\s-]+(?:models?|classifiers?|regressors?|methods?|predictors?)"
 _LINK = re.compile(r"\s*(?:,|/|and|or|nor|&|und|oder|et|ou|y|o|plus|, (?:and|or|nor))\s*(?:also |any |a |an |only )*")
 _NEGATIVE = re.compile(
     r"(?:\b(?:no|(?:do |must |should |can)?not|without|avoid\w*|never|except|exclud\w*|rather than|instead of"
@@ -117,7 +121,7 @@ def _places(flat: str, models: Iterable[str]) -> list[tuple[int, int, str]]:
     for model in models:
         key = tx.low(model).replace("_", " ")
         if not any(re.fullmatch(pattern, key) for pattern in patterns.values()) and len(key) > 3:
-            patterns[key] = re.escape(key).replace(r"\ ", r"[\s_-]")
+            patterns[key] = re.escape(key).replace(r"\ ", r"[\s_-]") + (_MODEL if key in _EVERYDAY else "")
     found = [(match.start(), match.end(), name) for name, pattern in patterns.items()
              for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", flat)]  # fmt: skip
     found.sort(key=lambda place: (place[0] - place[1], place[0]))

@@ -23,8 +23,8 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
     ),
     "regression": (
         (1.0, r"regress(?:ion|or|ing)?\b|how (?:much|many|old|tall|heavy|far|long|high|large|big|expensive|strong"
-              r"|fast|hot|warm|late)\b|what [^.?!]*\b(?:costs?|fetch|(?:sell|go) for)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
-              r"|continuous"),
+              r"|fast|hot|warm|late)\b|wie ?viele?\b|combien|cuant[oa]s?\b|number of|amount of|numeric(?:al)? value"
+              r"|continuous|what [^.?!]*\b(?:costs?|fetch|(?:sell|go) for)\b"),
         (0.6, r"estimat\w*|prices?\b|costs?\b|quantity|schatz\w*|estim[ae]\w*|exact value|forecast\w*|prognos\w*"),
     ),
     "clustering": (
@@ -48,8 +48,8 @@ _PATTERNS = {
     kind: tuple((weight, re.compile(rf"(?<!\w)(?:{words})")) for weight, words in cues) for kind, cues in _CUES.items()
 }
 _YES_OR_NO = re.compile(
-    r"(?<!\w)(?:whether|who|churn\w*|fraud\w*|spam|predict if|tell (?:me )?if|yes[ -]or[ -]no|binary|how likely|odds|flag"
-    r"|probability (?:of|that)|chances? (?:of|that)|risk of|likelihood|will (?:a|an|the|this|it|he|she|they))(?!\w)"
+    r"(?<!\w)(?:whether|who|churn\w*|fraud\w*|spam|predict if|tell (?:me )?if|yes[ -]or[ -]no|binary|how likely|odds"
+    r"|flag|probability (?:of|that)|chances? (?:of|that)|risk of|likelihood|will (?:a|an|the|this|it|he|she|they))(?!\w)"
 )
 _SPECIFIC = ("clustering", "forecasting", "anomaly detection", "recommendation", "images", "graphs")
 

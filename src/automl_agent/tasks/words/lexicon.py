@@ -73,10 +73,11 @@ GENERIC = frozenset(_GENERIC.split())
 """Words that stand in many sentences and in many column names: as a name they must be pointed at."""
 
 
-UNITS = frozenset("g kg mg lb lbs oz mm cm km mi ft ms sec secs usd eur gbp pct percent mpa kwh".split())
+_UNITS = "g kg mg lb lbs oz mm cm km mi ft ms sec secs usd eur gbp pct percent mpa kwh"
+UNITS = frozenset(_UNITS.split())
 """Parts of names that say what is counted, not what is measured."""
 
-CALENDAR = frozenset("year yr month mo day date week hour".split())
+CALENDAR = frozenset(("year", "yr", "month", "mo", "day", "date", "week", "hour"))
 """Parts of names that say that the column holds a time."""
 
 

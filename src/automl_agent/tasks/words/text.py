@@ -23,7 +23,8 @@ _SPELLING = tuple((re.compile(british), american) for british, american in (
 """British to American. Both sides of a comparison go through it, so a needless change does no harm."""
 
 _IRREGULAR = {"left": "leave", "leaving": "leave", "leaves": "leave", "bought": "buy", "paid": "pay", "sold": "sell",
-              "died": "die", "dies": "die", "dying": "die", "children": "child", "people": "person", "men": "man", "women": "woman",
+              "died": "die", "dies": "die", "dying": "die", "children": "child",
+              "people": "person", "men": "man", "women": "woman",
               "quitting": "quit", "spent": "spend", "taken": "take", "took": "take"}  # fmt: skip
 
 

@@ -1,0 +1,209 @@
+"""The search around the models: shares of the budget, trials that are run once, limits that steer the ensemble."""
+
+import random
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automl_agent.execution.protocol import Job
+from automl_agent.execution.trials import TrialStore
+from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, TaskSpec
+from automl_agent.search.budget import delivery_reserve, quotas, shares
+from automl_agent.search.compose import compose
+from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
+from automl_agent.search.runner import TrialRunner, Work
+from automl_agent.search.space import narrowed, sampled
+from automl_agent.tasks.registry import get_family
+
+FAMILY = get_family("tabular_classification")
+ROWS, FOLDS = 300, 3
+
+
+class Pool:
+    """Writes made-up fold predictions instead of training: better ones for a larger `skill`."""
+
+    size = 2
+
+    def __init__(self, truth, folds):
+        self.truth, self.folds, self.jobs = truth, folds, []
+
+    def submit(self, job: Job):
+        self.jobs.append(job)
+        done = Future()
+        given = job.arguments
+        rng = np.random.default_rng(given["fold"])
+        valid = np.flatnonzero(self.folds == given["fold"])
+        skill = given["params"]["skill"]
+        p = np.clip(0.5 + skill * (self.truth[valid] - 0.5) + rng.normal(0, 0.2, len(valid)), 0.01, 0.99)
+        out = Path(given["out"])
+        out.mkdir(parents=True)
+        np.save(out / "oof.npy", np.column_stack([1 - p, p]))
+        np.save(out / "valid.npy", valid)
+        result = {"fit_seconds": 1.0, "latency_ms": given["params"]["latency"], "size_mb": 1.0, "memory_mb": 10.0}
+        threading.Timer(0.05, done.set_result, (result,)).start()
+        return done
+
+
+@pytest.fixture
+def runner(tmp_path):
+    rng = np.random.default_rng(0)
+    truth, folds = rng.integers(0, 2, ROWS), np.arange(ROWS) % FOLDS
+    data = tmp_path / "data"
+    data.mkdir()
+    np.save(data / "target.npy", truth.astype(np.int64))
+    profile = DataProfile(
+        family=FAMILY.name,
+        fingerprint="f",
+        data="d",
+        rows_train=ROWS,
+        rows_test=0,
+        columns=2,
+        kinds={},
+        folds=FOLDS,
+        classes=("no", "yes"),
+        positive="yes",
+    )
+    return TrialRunner(
+        family=FAMILY,
+        task=TaskSpec(words="", family=FAMILY.name, metric="f1"),
+        profile=profile,
+        data=data,
+        store=TrialStore(tmp_path / "home"),
+        pool=Pool(truth, folds),
+        seconds_left=lambda: 60.0,
+        emit=lambda event: None,
+    )
+
+
+def run(runner, *params):
+    works = [Work(CandidateChoice(candidate="linear", params=p), (), "p", "test") for p in params]
+    return runner.run(works, Fidelity(rows=0, folds=FOLDS), until=time.monotonic() + 30)
+
+
+def limited(runner, measure, value):
+    constraint = Constraint(measure=measure, comparison="<=", value=value)
+    runner.task = runner.task.model_copy(update={"constraints": (constraint,)})
+
+
+GOOD = {"skill": 0.9, "latency": 2.0}
+POOR = {"skill": 0.3, "latency": 0.2}
+
+
+def test_a_trial_is_run_once(runner):
+    (first,) = run(runner, GOOD)
+    jobs = len(runner.pool.jobs)
+    (again,) = run(runner, GOOD)
+    assert jobs == FOLDS == len(runner.pool.jobs)
+    assert again.cached
+    assert not first.cached
+    assert again.score == first.score > 0.8
+
+
+def test_two_plans_with_one_idea_share_the_work(runner):
+    one, other = run(runner, GOOD, GOOD)
+    assert one.score == other.score
+    assert len(runner.pool.jobs) == FOLDS
+
+
+def test_the_number_of_trials_is_bounded(runner):
+    runner.max_trials = 1
+    assert len(run(runner, GOOD, POOR)) == 1
+    assert run(runner, POOR) == []
+
+
+def test_the_best_ships_with_all_folds_where_nothing_limits(runner):
+    trials = run(runner, GOOD, POOR)
+    draft = compose(runner, trials)
+    assert draft.folds == FOLDS
+    assert max(draft.weights, key=draft.weights.get) == trials[0].id
+    assert draft.interval[0] <= draft.score <= draft.interval[1]
+    assert 0 < draft.threshold < 1
+
+
+def test_a_limit_on_latency_ships_fewer_fold_models(runner):
+    trials = run(runner, GOOD, POOR)
+    limited(runner, "latency_ms", 6.0)  # 4.3 ms of room for models of 2 ms
+    draft = compose(runner, trials)
+    cost = sum(t.latency_ms * draft.folds for t in trials if t.id in draft.weights)
+    assert cost < 6.0
+    assert trials[0].id in draft.weights
+
+
+def test_a_tight_limit_leaves_the_quick_model(runner):
+    trials = run(runner, GOOD, POOR)
+    limited(runner, "latency_ms", 1.5)
+    assert set(compose(runner, trials).weights) == {trials[1].id}
+
+
+def test_an_impossible_limit_takes_the_lightest(runner):
+    trials = run(runner, GOOD, POOR)
+    limited(runner, "latency_ms", 0.01)
+    draft = compose(runner, trials)
+    assert set(draft.weights) == {trials[1].id}
+    assert draft.folds == 1
+
+
+def test_a_cross_fitted_threshold_is_no_better_than_one_that_saw_the_rows():
+    """On pure noise, a threshold fitted on the scored rows flatters; the cross-fitted one does not."""
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, 90)
+    noise = rng.uniform(0, 1, 90)
+    prediction = np.column_stack([1 - noise, noise])
+    honest, threshold = cross_fitted(FAMILY, "mcc", truth, prediction, np.arange(90) % 3, 1)
+    flattering = FAMILY.score("mcc", truth, prediction, positive=1, threshold=threshold)
+    assert flattering > honest + 0.05
+
+
+def test_recentring_moves_the_threshold_to_one_half():
+    p = np.array([[0.8, 0.2], [0.7, 0.3], [0.1, 0.9]])
+    assert (recentre(p, 0.25, 1)[:, 1] >= 0.5).tolist() == [False, True, True]
+
+
+def test_an_interval_covers_the_score_and_shrinks_with_rows():
+    def width(n):
+        rng = np.random.default_rng(0)
+        truth = rng.integers(0, 2, n)
+        p = np.clip(truth * 0.4 + rng.uniform(0, 0.6, n), 0, 1)
+        low, high = bootstrap_interval(
+            FAMILY, "accuracy", truth, np.column_stack([1 - p, p]), positive=1, threshold=None, seed=0
+        )
+        return high - low
+
+    assert width(3200) < width(200) / 2
+
+
+def test_shares_add_up_and_keep_time_for_a_revision():
+    part = shares(100, reserve=10, revisions_left=1, may_be_missed=True)
+    assert part.keep > 0
+    assert part.explore + part.implement + part.keep == pytest.approx(90)
+    assert shares(100, reserve=10, revisions_left=1, may_be_missed=False).keep == 0
+    assert shares(3, reserve=10, revisions_left=1, may_be_missed=True).explore == 0
+    assert delivery_reserve(10, 500) == 5
+
+
+@pytest.mark.parametrize("trials", [7, 12, 50])
+def test_quotas_stay_within_the_number_of_trials(trials):
+    quota = quotas(trials, agents=6, plans=3, keep=False)
+    assert 6 * quota["agent"] + 3 * quota["plan"] + quota["implement"] == trials
+    assert quotas(None, agents=6, plans=3, keep=True)["implement"] is None
+
+
+def test_samples_lie_in_the_space_and_near_the_centre_when_narrowed():
+    space = {
+        "rate": {"type": "float", "low": 0.01, "high": 1.0, "log": True},
+        "leaves": {"type": "int", "low": 2, "high": 200},
+        "kind": {"type": "categorical", "choices": ["a", "b"]},
+    }
+    rng = random.Random(0)
+    near = narrowed(space, {"rate": 0.1, "leaves": 100}, 0.2)
+    for _ in range(50):
+        wide, close = sampled(space, rng), sampled(near, rng)
+        assert 0.01 <= wide["rate"] <= 1
+        assert isinstance(wide["leaves"], int)
+        assert wide["kind"] in ("a", "b")
+        assert 0.06 < close["rate"] < 0.17
+        assert 79 <= close["leaves"] <= 121
