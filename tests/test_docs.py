@@ -51,7 +51,7 @@ def test_the_programs_of_a_page_run(page: Path, place: Path) -> None:
     namespace: dict[str, object] = {"__name__": "docs"}
     for body in blocks(page, "python"):
         small = re.sub(r"budget=\d+", "budget=10", body)
-        exec(compile(small, str(page), "exec"), namespace)
+        exec(compile(small, str(page), "exec", dont_inherit=True), namespace)
 
 
 def commands(page: Path) -> list[list[str]]:

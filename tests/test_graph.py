@@ -223,6 +223,17 @@ def test_agents_decide_which_trials_run(place):
     assert all(not steps for _, _, steps in removed)
 
 
+def test_a_tight_limit_ships_fewer_models_that_still_serve_and_retrain(place):
+    request = {"request": "Predict the diagnosis. An answer within 1.2 ms.", "data": str(CANCER)}
+    graph = build_graph(executor=InlineExecutor(), retriever=StaticRetriever(()))
+    _, out = watch(graph, request, Settings(budget=60, trials=12, plans=2, max_revisions=0, out=str(place / "out")))
+    members = json.loads((place / "out" / "bundle" / "model" / "solution.json").read_text())["members"]
+    assert sum(len(member["folds"]) for member in members) < 8
+    assert out["bundle"].server.ok, out["bundle"].server.text
+    assert out["bundle"].retrain.ok, out["bundle"].retrain.text
+    assert out["report"].constraints[0].measure == "latency_ms"
+
+
 def test_a_replaced_verifier_decides(place):
     never = Verifier(
         "solution",

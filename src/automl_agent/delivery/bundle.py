@@ -171,7 +171,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
             "params": files.member.params,
             "steps": list(files.member.steps),
             "weight": files.member.weight,
-            "folds": sorted(files.folds),
+            "folds": sorted(files.member.folds),
             "fit_seconds": files.fit_seconds,
         }
         for index, (name, files) in enumerate(zip(names, content.members, strict=True))

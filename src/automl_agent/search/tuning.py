@@ -19,6 +19,8 @@ class Tuner:
         import optuna
 
         self.candidate = candidate
+        self.called = candidate.name
+        """What trials call the candidate: a user's own goes by the path of its file."""
         self.metric = metric
         self._open: dict[str, optuna.trial.Trial] = {}
         self._fixed: Params = {}
@@ -34,6 +36,7 @@ class Tuner:
         """Take a finished trial of the same candidate and fidelity into the study."""
         import optuna
 
+        self.called = trial.candidate
         if trial.score is None:
             return
         distributions = {name: _distribution(spec) for name, spec in self.candidate.space.items()}
@@ -54,9 +57,7 @@ class Tuner:
         token = f"{plan}:{trial.number}"
         self._open[token] = trial
         params = {**base, **trial.params}
-        return token, CandidateChoice(
-            candidate=self.candidate.name, params=params, reason=f"tuning trial {trial.number}"
-        )
+        return token, CandidateChoice(candidate=self.called, params=params, reason=f"tuning trial {trial.number}")
 
     def tell(self, token: str, score: float | None) -> None:
         import optuna

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_candidate(
-    path: Path,
+    path: Path | str,
     kind: Literal["classification", "regression"] = "classification",
     *,
     shared: Path | None = None,
@@ -36,6 +36,7 @@ def check_candidate(
         AssertionError: names the first part of the contract that is broken.
         ConfigurationError: when the file lacks a required name.
     """
+    path = Path(path)
     candidate = read_candidate(path, shared)
     must(len(candidate.portfolio) > 0, "PORTFOLIO holds at least one configuration")
     _check_space(candidate.space)

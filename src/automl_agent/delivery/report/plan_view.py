@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from automl_agent.delivery.report.content import ReportContent
@@ -42,8 +43,9 @@ def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[st
 def _note(note: Note | None, name: str) -> dict[str, str]:
     if note is None:
         return {"title": name, "source": "", "link": ""}
-    link = note.source if note.source.startswith(("https://", "http://")) else ""
-    return {"title": note.title, "source": note.source, "link": link}
+    link = re.search(r"https?://\S+$", note.source)
+    where = note.source[: link.start()].rstrip(" ,") if link else note.source
+    return {"title": note.title, "source": where, "link": link.group() if link else ""}
 
 
 def _agent(result: TaskResult) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def _agent(result: TaskResult) -> dict[str, Any]:
     if output is not None and output.kind == "recipe":
         kept, rejected = list(output.steps), dict.fromkeys(output.rejected, "")
     elif output is not None:
-        kept = [choice.candidate for choice in output.choices]
+        kept = list(dict.fromkeys(choice.candidate for choice in output.choices))
         rejected = dict(output.rejected) if output.kind == "shortlist" else {}
     return {
         "role": result.role,
@@ -80,6 +82,7 @@ def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
             "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
             "rung": rung_name(trial.fidelity), "score": number(trial.score),
             "error": trial.error or ("no score" if trial.score is None else ""),
+            "late": "out of time" in trial.error or "TimeoutError" in trial.error,
             "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
             if len(trial.fold_scores) > 1 else "",
             "fit": duration(trial.fit_seconds),

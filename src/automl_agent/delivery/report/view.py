@@ -15,6 +15,7 @@ from automl_agent.delivery.report.words import (
     DASH,
     apart,
     duration,
+    inline,
     limit,
     listing,
     number,
@@ -31,6 +32,12 @@ _OPTIONS = {
     "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
 }  # fmt: skip
 _COLUMNS_SHOWN = 300
+_KINDS = {"category": "categories", "boolean": "yes/no columns", "text": "texts"}
+_TARGET_FACTS = {
+    "largest_share": "Share of the commonest class",
+    "minority_share": "Share of the rarest class",
+    "minority_rows": "Training rows of the rarest class",
+}
 
 
 def view(content: ReportContent) -> dict[str, Any]:
@@ -58,13 +65,16 @@ def _headline(content: ReportContent) -> dict[str, Any]:
     elif missed:
         verdict = f"{missed} of {plural(asked, 'requirement')} missed"
     else:
-        verdict = f"All {asked} requirements met" if asked > 1 else "The requirement is met"
+        verdict = {1: "The requirement is met", 2: "Both requirements are met"}.get(
+            asked, f"All {asked} requirements are met"
+        )
     fitted = sum(len(member.folds) for member in solution.members)
     return {
         "verdict": verdict if content.met or missed else "Not everything is met: see the verdict below",
         "met": content.met,
         "target": content.task.target,
-        "names": listing(list(dict.fromkeys(member.candidate for member in solution.members))),
+        "metric": inline(content.metric.title),
+        "names": listing(list(dict.fromkeys(member.candidate.replace("_", " ") for member in solution.members))),
         "score": number(grade.score),
         "baseline": number(grade.baseline),
         "interval": [number(end) for end in grade.interval],
@@ -72,7 +82,7 @@ def _headline(content: ReportContent) -> dict[str, Any]:
             (f"{content.metric.title} on the test", number(grade.score)),
             ("on validation", number(solution.score)),
             ("trivial baseline", number(grade.baseline)),
-            ("one row (p95)", quantity(solution.latency_ms, "ms")),
+            ("answer for one row", quantity(solution.latency_ms, "ms")),
             ("size", quantity(solution.size_mb, "MB")),
             ("fitted models", number(fitted)),
         ],
@@ -116,14 +126,17 @@ def _measured(check: ConstraintCheck | None) -> dict[str, Any]:
 
 def _data(content: ReportContent) -> dict[str, Any]:
     profile = content.profile
-    kinds = [plural(count, kind) for kind, count in sorted(profile.kinds.items(), key=lambda pair: -pair[1])]
+    kinds = [
+        plural(count, kind, _KINDS.get(kind, ""))
+        for kind, count in sorted(profile.kinds.items(), key=lambda pair: -pair[1])
+    ]
     facts = [
         ("Training rows", number(profile.rows_train)),
         ("Locked test rows", number(profile.rows_test)),
         ("Feature columns", f"{number(profile.columns)} ({', '.join(kinds)})" if kinds else number(profile.columns)),
         ("Split", profile.split or DASH),
         ("Folds", number(profile.folds)),
-        *((title(name), number(value)) for name, value in profile.target.items()),
+        *((_TARGET_FACTS.get(name, title(name)), _target_fact(name, value)) for name, value in profile.target.items()),
     ]
     columns = [
         {
@@ -134,6 +147,10 @@ def _data(content: ReportContent) -> dict[str, Any]:
         for fact in content.columns[:_COLUMNS_SHOWN]
     ]  # fmt: skip
     return {"facts": facts, "columns": columns, "more": max(len(content.columns) - _COLUMNS_SHOWN, 0)}
+
+
+def _target_fact(name: str, value: Any) -> str:
+    return percent(value) if name.endswith("_share") and isinstance(value, float) else number(value)
 
 
 def _ensemble(content: ReportContent) -> dict[str, Any]:

@@ -20,6 +20,7 @@ MEASURES = {
 _ACRONYMS = {"roc": "ROC", "auc": "AUC", "f1": "F1", "rmse": "RMSE", "mse": "MSE", "mae": "MAE", "r2": "R²"} | {
     name: name.upper() for name in ("rmsle", "mape", "smape", "mcc", "ae")
 }
+_PROPER = ("Brier", "Matthews", "Cohen's", "Poisson")
 _COMPARISONS = {
     "<=": "at most", "<": "below", ">=": "at least", ">": "above", "==": "exactly", "in": "one of", "not in": "none of",
 }  # fmt: skip
@@ -117,6 +118,12 @@ def title(measure: str) -> str:
         return MEASURES[measure]
     words = " ".join(_ACRONYMS.get(word, word) for word in measure.split("_"))
     return words[:1].upper() + words[1:]
+
+
+def inline(name: str) -> str:
+    """A title inside a sentence: `Balanced accuracy` begins small, `RMSE` and `Brier score` stay as they are."""
+    first = name.split(" ")[0]
+    return name if not first[1:].islower() or first in _PROPER else name[:1].lower() + name[1:]
 
 
 def limit(comparison: str, value: Any, unit: str = "") -> str:

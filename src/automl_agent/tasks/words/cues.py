@@ -49,7 +49,8 @@ _PATTERNS = {
 }
 _YES_OR_NO = re.compile(
     r"(?<!\w)(?:whether|who|churn\w*|fraud\w*|spam|predict if|tell (?:me )?if|yes[ -]or[ -]no|binary|how likely|odds"
-    r"|flag|probability (?:of|that)|chances? (?:of|that)|risk of|likelihood|will (?:a|an|the|this|it|he|she|they))(?!\w)"
+    r"|flag|probability (?:of|that)|chances? (?:of|that)|risk of|likelihood"
+    r"|will (?:a|an|the|this|it|he|she|they))(?!\w)"
 )
 _SPECIFIC = ("clustering", "forecasting", "anomaly detection", "recommendation", "images", "graphs")
 
