@@ -67,7 +67,7 @@ def test_the_page_has_every_section_and_its_facts(binary: ReportContent, source:
     assert [one for one in page.text if one] == [
         "understood", "constraints", "data", "plans", "ensemble", "test", "importance", "watch", "use", "time",
     ]  # fmt: skip
-    assert "All 3 requirements met" in page.text[""]
+    assert "All 3 requirements are met" in page.text[""]
     assert number(binary.grade.score) in page.text[""]
     assert number(binary.grade.baseline) in page.text[""]
     assert "--target COLUMN" in page.text["understood"]

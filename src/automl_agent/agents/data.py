@@ -73,4 +73,4 @@ def _gain(bench: Bench, trial: Trial, base: Trial) -> float:
     return difference / max(reference, 1e-9)
 
 
-DATA_AGENT = Agent("data", "Measuring which data steps improve the out-of-fold score", choose_recipe)
+DATA_AGENT = Agent("data", "Measuring what data steps bring", choose_recipe)

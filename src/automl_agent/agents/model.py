@@ -55,4 +55,4 @@ def _reason_against(trial: Trial, bench: Bench) -> str:
     return ""
 
 
-MODEL_AGENT = Agent("model", "Measuring candidate models and shortlisting the best", shortlist)
+MODEL_AGENT = Agent("model", "Measuring and shortlisting models", shortlist)

@@ -27,6 +27,7 @@ from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily
 __all__ = ["RUNTIME", "BundleContent", "MemberFiles", "finalise", "publish", "size_mb", "write_bundle"]
 
 RUNTIME = Path(__file__).parent / "runtime"
+MEASURES = Path(measures_file).resolve()
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ def _copy_code(folder: Path, content: BundleContent) -> list[str]:
     Two different candidates may bear the same name (one of them a user's own file): the later one is renamed.
     """
     shared = {path for files in content.members for path in files.candidate.shared}
-    home = next(iter(shared or _shared_by_others(content.family))).parent
-    for path in [*sorted(shared), home / "table_io.py", *sorted(RUNTIME.glob("*.py"))]:
+    reader = content.family.shared / "table_io.py"
+    for path in [*sorted({*shared, reader}), MEASURES, *sorted(RUNTIME.glob("*.py"))]:
         shutil.copyfile(path, folder / path.name)
     names = []
     for index, files in enumerate(content.members):
@@ -138,11 +139,6 @@ def _copy_code(folder: Path, content: BundleContent) -> list[str]:
         target.write_bytes(source)
         names.append(target.stem)
     return names
-
-
-def _shared_by_others(family: TaskFamily) -> list[Path]:
-    """Shared files of the family's other candidates: a member that needs none may be a user's file, lying anywhere."""
-    return [path for candidate in family.candidates().values() for path in candidate.shared]
 
 
 def _write_oof(folder: Path, content: BundleContent) -> None:

@@ -23,7 +23,7 @@ from automl_agent.search.estimates import cross_fitted
 from automl_agent.tasks.candidate import read_candidate
 from automl_agent.tasks.family import Candidate, TaskFamily
 
-FIT_FOLD = "automl_agent.tasks.tables.jobs:fit_fold"
+FIT_FOLD = "automl_agent.tasks.jobs:fit_fold"
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,7 @@ class TrialRunner:
     def candidate(self, name: str) -> Candidate:
         """A candidate of the family by name, or a user's own by the path of its file."""
         known = self.family.candidates()
-        if name in known:
-            return known[name]
-        shared = next((item.shared[0].parent for item in known.values() if item.shared), None)
-        return read_candidate(Path(name), shared)
+        return known[name] if name in known else read_candidate(Path(name), self.family.shared)
 
     def run(
         self, works: Iterable[Work], fidelity: Fidelity, *, until: float, time_limit: float | None = None
@@ -199,7 +196,6 @@ class TrialRunner:
             "family": self.family.name,
             "data": str(self.data),
             "candidate": str(item.candidate.path),
-            "shared": str(item.candidate.shared[0].parent) if item.candidate.shared else None,
             "params": item.work.choice.params,
             "steps": list(item.work.steps),
             "metric": self.task.metric,

@@ -17,6 +17,7 @@ from automl_agent.records import DataProfile, Inference, Params, Question, Reque
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pandas as pd
 
     Array = npt.NDArray[Any]
 
@@ -141,11 +142,10 @@ class Blueprint:
 class FoldData:
     """One fold, as a worker sees it."""
 
-    train: Any
+    train: pd.DataFrame
     target: Array
     """Class codes (int64) or values (float64) of the training rows."""
-    valid: Any
-    valid_target: Array
+    valid: pd.DataFrame
     valid_rows: Array
     """Positions of the validation rows among all training rows."""
 
@@ -169,6 +169,9 @@ class TaskFamily(Protocol):
 
     blueprints: tuple[Blueprint, ...]
     """Outlines of plans that differ by design, the most promising first."""
+    shared: Path
+    """Folder of the files that candidates may import by plain name. Its `table_io.py` (`read`, `typed`, `inspect`,
+    `encode_target`) goes into every bundle: the bundle's programs read and type raw rows with it."""
 
     def candidates(self) -> Mapping[str, Candidate]:
         """All candidates of the family, the baseline included."""
@@ -193,6 +196,10 @@ class TaskFamily(Protocol):
         Writes training rows, folds, schema and test *inputs* to `folder`, the test targets to `private` only.
         `DataProfile.data` is left empty: the caller fills in the artifact id.
         """
+        ...
+
+    def describe(self, folder: Path, metric: str) -> dict[str, Any]:
+        """What a candidate is told about the task: the `task` of `tasks/candidate.py`."""
         ...
 
     def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:

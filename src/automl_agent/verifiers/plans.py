@@ -25,7 +25,7 @@ def verify_plan(case: PlanCase) -> Verdict:
         return Verdict(subject=case.plan.id, passed=False, reasons=tuple(_limits_broken(scored[0], case)))
     best = feasible[0]
     metric = case.family.metrics[case.task.metric]
-    reasons, passed = [f"{best.candidate} scored {metric.name} {best.score:.4g} at the lowest rung"], True
+    reasons, passed = [f"{best.candidate} scored {metric.name} {best.score:.4g} in the first comparison"], True
     trivial = case.baseline.score
     if trivial is not None and loss(metric, best.score or 0.0) > loss(metric, trivial):
         passed = False

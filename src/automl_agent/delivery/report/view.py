@@ -65,9 +65,8 @@ def _headline(content: ReportContent) -> dict[str, Any]:
     elif missed:
         verdict = f"{missed} of {plural(asked, 'requirement')} missed"
     else:
-        verdict = {1: "The requirement is met", 2: "Both requirements are met"}.get(
-            asked, f"All {asked} requirements are met"
-        )
+        all_met = {1: "The requirement is met", 2: "Both requirements are met"}
+        verdict = all_met.get(asked, f"All {asked} requirements are met")
     fitted = sum(len(member.folds) for member in solution.members)
     return {
         "verdict": verdict if content.met or missed else "Not everything is met: see the verdict below",

@@ -89,7 +89,6 @@ def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> Fold
         train=data.frame.iloc[train].reset_index(drop=True),
         target=data.target[train],
         valid=data.frame.iloc[valid].reset_index(drop=True),
-        valid_target=data.target[valid],
         valid_rows=valid,
     )
 
@@ -110,6 +109,14 @@ def sample(positions: Array, target: Array, rows: int, classes: int, random: Any
     place = np.concatenate([np.arange(count) for count in counts]) / np.maximum(np.repeat(counts, counts), 1)
     kept = order[np.argsort(place, kind="stable")[:rows]]
     return np.sort(shuffled[kept])
+
+
+def describe(folder: Path, metric: str) -> dict[str, Any]:
+    """What a candidate is told about the task: `kind`, `classes`, `metric`, `positive` (a class code or `None`)."""
+    schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    classes = list(schema["classes"])
+    positive = classes.index(schema["positive"]) if schema["positive"] in classes else None
+    return {"kind": schema["kind"], "classes": classes, "metric": metric, "positive": positive}
 
 
 def training_truth(folder: Path) -> Array:

@@ -31,6 +31,7 @@ class TableFamily:
     baseline = "baseline"
     probe = ("lightgbm", "linear")
     blueprints = BLUEPRINTS
+    shared = _FOLDER / "shared"
 
     def __init__(self, kind: Kind) -> None:
         self.kind: Kind = kind
@@ -55,6 +56,11 @@ class TableFamily:
         from automl_agent.tasks.tables import acquiring
 
         return acquiring.acquire(task, request, folder, private, seed=seed, test_share=test_share, kind=self.kind)
+
+    def describe(self, folder: Path, metric: str) -> dict[str, Any]:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.describe(folder, metric)
 
     def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:
         from automl_agent.tasks.tables import dataset
@@ -90,7 +96,7 @@ def _candidates(kind: Kind) -> dict[str, Candidate]:
     found = {}
     for path in sorted((_FOLDER / "candidates").glob("*.py")):
         if not path.stem.startswith("_") and kind in _tasks(path):
-            found[path.stem] = read_candidate(path, shared=_FOLDER / "shared")
+            found[path.stem] = read_candidate(path, shared=TableFamily.shared)
     return found
 
 

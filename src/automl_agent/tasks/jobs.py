@@ -1,4 +1,4 @@
-"""The job that a worker runs for one fold of a trial: fit, predict, measure, store."""
+"""The job that a worker runs for one fold of a trial, whatever the family: fit, predict, measure, store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def fit_fold(
     family: str,
     data: str,
     candidate: str,
-    shared: str | None,
     params: dict[str, Any],
     steps: Sequence[str],
     metric: str,
@@ -52,8 +51,7 @@ def fit_fold(
 
     Args:
         data: the data folder.
-        candidate: path of the candidate file.
-        shared: folder of the files that it shares with others, if there are any.
+        candidate: path of the candidate file; it may import the family's shared files by plain name.
         rows: training rows used at most; 0 means all.
         time_limit: seconds that the fit may plan with.
 
@@ -71,14 +69,15 @@ def fit_fold(
     known = _finished(target, call)
     if known is not None:
         return known
-    part = get_family(family).fold(Path(data), fold, rows=rows, seed=seed)
-    task = describe_task(Path(data), metric)
+    known_family = get_family(family)
+    part = known_family.fold(Path(data), fold, rows=rows, seed=seed)
+    task = known_family.describe(Path(data), metric)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(target.parent)
     unfinished = target.with_name(f"{target.name}.{_machine()}-{os.getpid()}-{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
-        module = load_candidate(Path(candidate), Path(shared) if shared else None)
+        module = load_candidate(Path(candidate), known_family.shared)
         make = _maker(module.Model, task, params, steps, seed, threads, time_limit)
         result = _run(module.Model, make, part, task, unfinished)
         result.setdefault("params", params)
@@ -87,14 +86,6 @@ def fit_fold(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return result
-
-
-def describe_task(data: Path, metric: str) -> dict[str, Any]:
-    """What a candidate is told about the task: `kind`, `classes`, `metric`, `positive` (a class code or `None`)."""
-    schema = json.loads((data / "schema.json").read_text(encoding="utf-8"))
-    classes = list(schema.get("classes") or [])
-    positive = classes.index(schema["positive"]) if schema.get("positive") in classes else None
-    return {"kind": schema["kind"], "classes": classes, "metric": metric, "positive": positive}
 
 
 def _maker(model: Any, task: dict[str, Any], params: dict[str, Any], steps: Sequence[str], seed: int, threads: int,
