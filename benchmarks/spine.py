@@ -19,7 +19,7 @@ from sklearn.datasets import make_classification
 
 HERE = Path(__file__).parent
 CANCER = HERE.parent / "examples" / "breast_cancer.csv"
-WORDS = "Predict the outcome. Log loss matters."
+WORDS = "Predict the {target}. Log loss matters."
 PACKAGES = ("automl-agent", "langgraph", "lightgbm", "scikit-learn", "pandas", "chromadb")
 
 
@@ -49,9 +49,20 @@ def imports() -> dict[str, object]:
 
 def run(data: Path, budget: float, *options: str) -> dict[str, object]:
     """One run of the command line: wall time, time of the first bundle, peak memory of the process tree in MB."""
+    target = "diagnosis" if data == CANCER else "outcome"
     with tempfile.TemporaryDirectory() as place:
         home, out = Path(place) / "home", Path(place) / "out"
-        command = [sys.executable, "-m", "automl_agent.cli", "run", WORDS, "--data", str(data), "--home", str(home)]
+        command = [
+            sys.executable,
+            "-m",
+            "automl_agent.cli",
+            "run",
+            WORDS.format(target=target),
+            "--data",
+            str(data),
+            "--home",
+            str(home),
+        ]
         command += ["--out", str(out), "--budget", str(budget), "--json", *options]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

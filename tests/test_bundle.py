@@ -172,13 +172,13 @@ def test_importance_is_measured_on_rows_held_out(prices: Path, monkeypatch: pyte
     family = SimpleNamespace(metrics={"rmse": SimpleNamespace(higher_is_better=False)}, score=rmse)
     monkeypatch.setattr(jobs, "get_family", lambda _: family)
     bundle, data = prices / "bundle", prices / "data"
-    found = jobs.importance(str(bundle), str(data), None, "rmse", "tabular_regression", max_rows=60)
+    found = jobs.importance(str(bundle), str(data), "rmse", "tabular_regression", max_rows=60)
     ranked = {entry["column"]: entry for entry in found["importance"]}
     assert found["rows"] == 60
     assert found["importance"][0]["column"] == "mean radius"
     assert ranked["mean radius"]["mean"] > 1
     assert ranked["seen"] == {"column": "seen", "mean": 0.0, "std": 0.0}
-    everything = jobs.importance(str(bundle), str(data), None, "rmse", "tabular_regression", repeats=1)
+    everything = jobs.importance(str(bundle), str(data), "rmse", "tabular_regression", repeats=1)
     oof = 0.75 * np.load(bundle / "oof/m0.npy") + 0.25 * np.load(bundle / "oof/m1.npy")
     assert everything["score"] == pytest.approx(rmse("rmse", np.load(data / "target.npy"), oof))
 
@@ -306,8 +306,8 @@ def test_scores_are_those_of_the_library(home: Path, kind: str) -> None:
         positive = "b" if kind == "classification" else None
         solution = {"kind": kind.replace("multiclass", "classification"), "classes": classes, "positive": positive,
                     "metric": metric, "threshold": 0.4 if positive else None}  # fmt: skip
-        with jobs.runtime(home / "bundle", "scoring") as (scoring,):
-            measured = scoring.score(solution, truth, prediction)
+        with jobs.runtime(home / "bundle", "train") as (train,):
+            measured = train.score(solution, truth, prediction)
         expected = metrics.score(
             metric, truth, prediction, positive=1 if positive else None, threshold=solution["threshold"]
         )

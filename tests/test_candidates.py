@@ -267,31 +267,33 @@ class TinyFamily:
     """Just enough of a family for a fold: the rows lie in memory."""
 
     name = "tiny"
+    shared = SHARED
+
+    def describe(self, _folder: Path, metric: str) -> dict[str, Any]:
+        return {"kind": "classification", "classes": ["class 0", "class 1"], "metric": metric, "positive": 1}
 
     def fold(self, _folder: Path, index: int, *, rows: int, **_: Any) -> FoldData:
         case = problem("binary")
         valid = np.arange(index, len(case.frame), 3)
         train = np.setdiff1d(np.arange(len(case.frame)), valid)[: rows or None]
         take = [case.frame.iloc[places].reset_index(drop=True) for places in (train, valid)]
-        return FoldData(take[0], case.target[train], take[1], case.target[valid], valid)
+        return FoldData(take[0], case.target[train], take[1], valid)
 
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    from automl_agent.tasks.tables import jobs
+    from automl_agent.tasks import jobs
 
     monkeypatch.setattr(jobs, "get_family", lambda _: TinyFamily())
-    schema = {"kind": "classification", "classes": ["class 0", "class 1"], "positive": "class 1"}
-    (tmp_path / "schema.json").write_text(json.dumps(schema))
     return {
-        "family": "tiny", "data": str(tmp_path), "candidate": str(ALL["linear"].path), "shared": str(SHARED),
+        "family": "tiny", "data": str(tmp_path), "candidate": str(ALL["linear"].path),
         "params": {"strength": 2.0}, "steps": ["splines"], "metric": "roc_auc", "fold": 1, "rows": 0, "seed": 0,
         "out": str(tmp_path / "trials" / "key"), "time_limit": 30.0,
     }  # fmt: skip
 
 
 def test_fit_fold_writes_what_the_contract_says(arguments: dict[str, Any]) -> None:
-    from automl_agent.tasks.tables.jobs import fit_fold
+    from automl_agent.tasks.jobs import fit_fold
 
     result = json.loads(json.dumps(fit_fold(**arguments)))
     out = Path(arguments["out"])
@@ -310,7 +312,7 @@ def test_fit_fold_writes_what_the_contract_says(arguments: dict[str, Any]) -> No
 
 
 def test_fit_fold_does_not_repeat_itself(arguments: dict[str, Any]) -> None:
-    from automl_agent.tasks.tables.jobs import fit_fold
+    from automl_agent.tasks.jobs import fit_fold
 
     out = Path(arguments["out"])
     first = fit_fold(**arguments)
@@ -322,7 +324,7 @@ def test_fit_fold_does_not_repeat_itself(arguments: dict[str, Any]) -> None:
 
 
 def test_fit_fold_leaves_nothing_half_written(arguments: dict[str, Any], tmp_path: Path) -> None:
-    from automl_agent.tasks.tables.jobs import fit_fold
+    from automl_agent.tasks.jobs import fit_fold
 
     source = (
         ALL["baseline"].path.read_text().replace("return np.tile(self.answer, (len(frame), 1))", "return np.ones(3)")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from automl_agent.search.ensemble import combine, cross_fit, select
+from automl_agent.records import Fidelity, TaskSpec, Trial
+from automl_agent.search.compose import compose
+from automl_agent.search.ensemble import combine, select
+from automl_agent.tasks.registry import get_family
 
 Array = npt.NDArray[np.float64]
 
@@ -110,58 +117,23 @@ def test_nothing_to_choose_from_is_nothing() -> None:
     assert select({"a": np.full(3, np.nan)}, np.arange(3.0), rmse) == {}
 
 
-def test_cross_fitting_never_shows_the_scored_fold() -> None:
-    truth = np.arange(12.0)
-    folds = np.array([-1, 0, 1, 2] * 3)
-    predictions = {"a": truth.copy()}
-    predictions["a"][1] = np.nan
-    seen = []
-
-    def fit(_: dict[str, Array], outside: Array) -> object:
-        fitted_on = set(outside)
-
-        def combined(inside: dict[str, Array]) -> Array:
-            seen.append(fitted_on & set(inside["a"]))
-            return inside["a"]
-
-        return combined
-
-    result = cross_fit(predictions, truth, folds, fit, rmse)  # type: ignore[arg-type]
-    assert seen == [set(), set(), set()]
-    assert result.rows.tolist() == [2, 3, 5, 6, 7, 9, 10, 11]
-    assert np.flatnonzero(np.isnan(result.prediction)).tolist() == [0, 1, 4, 8]
-    assert result.score == 0
-
-
-@pytest.mark.parametrize("folds", [np.arange(400) % 4, np.zeros(400, dtype=int)])
-def test_cross_fitted_estimates_are_not_flattered(folds: Array) -> None:
-    """Members of pure noise: what selection gains on its own rows is nothing on others."""
+def test_the_score_of_a_composition_is_not_flattered(tmp_path: Path) -> None:
+    """Members of pure noise: what selection gains on the rows that it was fitted on is nothing on others."""
     rng = np.random.default_rng(4)
-    truth = rng.normal(size=400)
+    truth, folds = rng.normal(size=400), np.arange(400) % 4
     predictions = {f"m{i}": rng.normal(scale=0.3, size=400) for i in range(30)}
-
-    def fit(members: dict[str, Array], outside: Array) -> object:
-        weights = select(members, outside, rmse, bootstraps=0)
-        return lambda inside: combine(inside, weights)
-
-    honest = cross_fit(predictions, truth, folds, fit, rmse).score  # type: ignore[arg-type]
-    flattered = rmse(truth, combine(predictions, select(predictions, truth, rmse, bootstraps=0)))
+    np.save(tmp_path / "target.npy", truth)
+    runner: Any = SimpleNamespace(
+        family=get_family("tabular_regression"),
+        task=TaskSpec(words="", metric="rmse"),
+        positive=None,
+        seed=0,
+        data=tmp_path,
+        predictions=lambda trial: (np.arange(400), predictions[trial.id], folds),
+    )
+    all_folds = Fidelity(rows=0, folds=4)
+    trials = [Trial(id=name, plan="", candidate="c", fidelity=all_folds, score=1.0) for name in predictions]
+    draft = compose(runner, trials)
+    flattered = rmse(truth, combine(predictions, draft.weights))
     assert flattered < 0.995 * rmse(truth, np.zeros(400))
-    assert honest > flattered
-
-
-def test_a_threshold_can_be_cross_fitted() -> None:
-    rng = np.random.default_rng(5)
-    truth = rng.integers(0, 2, 300)
-    predictions = {"a": np.clip(0.2 + 0.1 * truth + rng.normal(scale=0.03, size=300), 0, 1)}
-
-    def accuracy(truth: Array, labels: Array) -> float:
-        return float(np.mean(truth == (labels > 0.5)))
-
-    def fit(members: dict[str, Array], outside: Array) -> object:
-        cuts = np.linspace(0, 1, 101)
-        cut = max(cuts, key=lambda cut: np.mean(outside == (members["a"] >= cut)))
-        return lambda inside: inside["a"] >= cut
-
-    assert accuracy(truth, predictions["a"]) < 0.7
-    assert cross_fit(predictions, truth, np.arange(300) % 3, fit, accuracy).score > 0.9  # type: ignore[arg-type]
+    assert draft.score > flattered

@@ -108,19 +108,6 @@ def test_only_errors_that_would_happen_again_are_kept(tmp_path: Path, kind: str,
     assert store.get("abcd") == (failure if kept else None)
 
 
-def test_a_workspace_becomes_the_folder_in_one_step(tmp_path: Path) -> None:
-    store = TrialStore(tmp_path)
-    store.folder("abcd").mkdir(parents=True)
-    (store.folder("abcd") / "half").write_text("of a killed process")
-    first, second = store.workspace("abcd"), store.workspace("abcd")
-    (first / "oof").write_text("1")
-    (second / "oof").write_text("2")
-    store.put("abcd", {}, workspace=first)
-    store.put("abcd", {}, workspace=second)
-    assert [(path.name, path.read_text()) for path in store.folder("abcd").iterdir()] == [("oof", "1")]
-    assert list(store.folder("abcd").parent.iterdir()) == [store.folder("abcd")]
-
-
 WRITER = """
 import sys
 from pathlib import Path

@@ -54,6 +54,7 @@ def test_plans_differ_in_models_or_configurations(count):
 def test_only_allowed_models_are_planned():
     for plan in make_plans(brief(allowed=("linear",))):
         assert set(plan.models) == {"linear"}
+    assert len({(plan.title, str(plan.choices)) for plan in make_plans(brief(allowed=("linear",)))}) == 3
 
 
 def test_a_note_that_applies_moves_its_model_forward_and_is_cited():

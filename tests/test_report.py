@@ -15,7 +15,7 @@ from automl_agent.delivery.report import ReportContent, write_report
 from automl_agent.delivery.report.plots import canvas, data, quality
 from automl_agent.delivery.report.render import render
 from automl_agent.delivery.report.view import view
-from automl_agent.delivery.report.words import apart, compact, duration, kept, number, percent, short
+from automl_agent.delivery.words import apart, compact, duration, inline, kept, number, percent, short
 from automl_agent.records import Verdict
 
 _VOID = {"meta", "br", "use", "path", "rect", "image"}
@@ -237,3 +237,11 @@ def test_numbers_for_people() -> None:
     assert [compact(value) for value in (3_400_000, 12_000, 0.25)] == ["3.4M", "12k", "0.25"]
     assert percent(0.0004) == "< 0.1 %"
     assert short("a\nb\x00\u202e  c", 24) == "a b c"
+
+
+def test_the_headline_says_it_without_a_metric(source: str) -> None:
+    lead = Page(source).text[""]
+    assert "that are “malignant” it finds" in lead
+    assert "A trivial model, which looks at no column, reaches" in lead
+    assert inline("Balanced accuracy") == "balanced accuracy"
+    assert (inline("F1"), inline("Brier score"), inline("R²")) == ("F1", "Brier score", "R²")

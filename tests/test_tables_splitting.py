@@ -211,13 +211,13 @@ def test_samples_of_folds(tmp_path):
     frame["churn"] = np.where(np.arange(2000) < 6, "rare", frame["churn"])
     _, folder, _ = acquired(tmp_path, frame)
     whole, part, again = (dataset.load_fold(folder, 1, rows=rows, seed=5) for rows in (0, 150, 150))
-    assert len(part.target) == len(part.valid_target) == 150
-    assert len(whole.valid_target) == 200
+    assert len(part.target) == len(part.valid) == 150
+    assert len(whole.valid) == 200
     assert set(part.target) == {0, 1, 2}
     assert abs((part.target == 2).mean() - (whole.target == 2).mean()) < 0.02
     pd.testing.assert_frame_equal(part.train, again.train)
-    truth = dataset.training_truth(folder)
-    assert (truth[part.valid_rows] == part.valid_target).all()
+    rows = dataset.load(folder).frame.iloc[part.valid_rows].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, part.valid)
     other = dataset.load_fold(folder, 1, rows=150, seed=6)
     assert not part.train.equals(other.train)
     with pytest.raises(ValueError, match="no fold 8"):

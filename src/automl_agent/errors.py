@@ -2,7 +2,6 @@
 
     AutoMLError
     ├── InputError         the caller's data, words or options: one clear line, exit status 2
-    │   └── MissingExtra   an optional package is needed: names the extra
     ├── ConfigurationError a programming mistake in the use of the library (unknown agent name, bad settings)
     ├── JobError           a job of a worker failed, timed out or outgrew its memory
     └── BundleError        a bundle is damaged or was changed
@@ -23,13 +22,6 @@ class InputError(AutoMLError):
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.hint = hint
         super().__init__(f"{message} {hint}".strip())
-
-
-class MissingExtra(InputError):
-    """An optional dependency is not installed."""
-
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"'{package}' is not installed.", hint=f"Install it with: pip install 'automl-agent[{extra}]'")
 
 
 class ConfigurationError(AutoMLError):

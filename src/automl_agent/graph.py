@@ -47,6 +47,27 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import BaseStore
 
+STAGES: tuple[tuple[str, Callable[..., Any], str], ...] = (
+    ("begin", begin, "Starting"),
+    ("verify_request", verify_request, "Checking the request"),
+    ("parse_request", parse_request, "Understanding the request"),
+    ("clarify", clarify, "Asking"),
+    ("acquire_data", acquire_data, "Reading and splitting the data"),
+    ("baseline", baseline, "Building the baseline"),
+    ("retrieve_knowledge", retrieve_knowledge, "Looking up notes"),
+    ("make_plans", make_plans, "Making plans"),
+    ("gather", gather, "Gathering what the agents found"),
+    ("try_plan", try_plan, "Trying the plans"),
+    ("verify_plans", verify_plans, "Verifying the plans"),
+    ("implement", implement, "Training, tuning, ensembling"),
+    ("verify_solution", verify_solution, "Verifying the solution"),
+    ("revise", revise, "Revising"),
+    ("grade", grade, "Grading on the locked test"),
+    ("deliver", deliver, "Checking and delivering the bundle"),
+    ("report", report, "Writing the report"),
+)
+"""Name, function and title of every stage but the agents', which the caller chooses."""
+
 
 def build_graph(
     model: Model | Mapping[str, Model] | None = None,
@@ -97,32 +118,20 @@ def build_graph(
         settings=settings or Settings(),
     )
     graph = StateGraph(State, context_schema=Settings, input_schema=Input, output_schema=Output)
-
-    def add(stage: str, function: Callable[..., Any], title: str) -> None:
+    stages = list(STAGES)
+    for role, agent in services.agents.items():
+        stages.append((f"agent_{role}", solve_subtask, agent.description or role))
+    if require_approval:
+        stages.append(("approve", approve, "Waiting for approval"))
+    for stage, function, title in stages:
         graph.add_node(stage, staged(function, services, stage, title))
+    _connect(graph, list(services.agents), require_approval)
+    return graph.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
 
-    add("begin", begin, "Starting")
-    add("verify_request", verify_request, "Checking the request")
-    add("parse_request", parse_request, "Understanding the request")
-    add("clarify", clarify, "Asking")
-    add("acquire_data", acquire_data, "Reading and splitting the data")
-    add("baseline", baseline, "Building the baseline")
-    add("retrieve_knowledge", retrieve_knowledge, "Looking up notes")
-    add("make_plans", make_plans, "Making plans")
-    agent_nodes = [f"agent_{role}" for role in services.agents]
-    for node, agent in zip(agent_nodes, services.agents.values(), strict=True):
-        add(node, solve_subtask, agent.description or node)
-    add("gather", gather, "Gathering what the agents found")
-    add("try_plan", try_plan, "Trying the plans")
-    add("verify_plans", verify_plans, "Verifying the plans")
-    add("implement", implement, "Training, tuning, ensembling")
-    add("verify_solution", verify_solution, "Verifying the solution")
-    add("revise", revise, "Revising")
-    add("grade", grade, "Grading on the locked test")
-    add("deliver", deliver, "Checking and delivering the bundle")
-    add("report", report, "Writing the report")
 
-    fan_out = one_send_per_subtask(list(services.agents))
+def _connect(graph: StateGraph[State, Settings, Input, Output], roles: list[str], require_approval: bool) -> None:
+    """All edges of the graph."""
+    agents, fan_out = [f"agent_{role}" for role in roles], one_send_per_subtask(roles)
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "verify_request")
     graph.add_conditional_edges("verify_request", is_machine_learning, ["parse_request", "report"])
@@ -132,15 +141,12 @@ def build_graph(
     graph.add_edge("baseline", "retrieve_knowledge")
     graph.add_edge("retrieve_knowledge", "make_plans")
     if require_approval:
-        add("approve", approve, "Waiting for approval")
-        graph.add_conditional_edges(
-            "make_plans", approval_first(fan_out), ["approve", "report", *agent_nodes, "gather"]
-        )
-        graph.add_conditional_edges("approve", fan_out, ["report", *agent_nodes, "gather"])
+        graph.add_conditional_edges("make_plans", approval_first(fan_out), ["approve", "report", *agents, "gather"])
+        graph.add_conditional_edges("approve", fan_out, ["report", *agents, "gather"])
     else:
-        graph.add_conditional_edges("make_plans", fan_out, ["report", *agent_nodes, "gather"])
-    for node in agent_nodes:
-        graph.add_edge(node, "gather")
+        graph.add_conditional_edges("make_plans", fan_out, ["report", *agents, "gather"])
+    for agent in agents:
+        graph.add_edge(agent, "gather")
     graph.add_conditional_edges("gather", one_send_per_plan, ["try_plan"])
     graph.add_edge("try_plan", "verify_plans")
     graph.add_conditional_edges("verify_plans", has_passed_plans, ["implement", "revise"])
@@ -150,7 +156,6 @@ def build_graph(
     graph.add_edge("grade", "deliver")
     graph.add_edge("deliver", "report")
     graph.add_edge("report", END)
-    return graph.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
 
 
 # What the edges decide. Facts come from the state alone; the nodes have written them there.

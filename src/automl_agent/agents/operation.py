@@ -103,7 +103,7 @@ def _member(trial: Trial, weight: float, folds: tuple[int, ...]) -> Member:
 
 
 def _files(runner: TrialRunner, trial: Trial, member: Member) -> MemberFiles:
-    return MemberFiles(member, runner.candidate(trial.candidate), runner.fold_folders(trial))
+    return MemberFiles(member, runner.candidate(trial.candidate), runner.fold_folders(trial), trial.fit_seconds)
 
 
 def _excess(solution: Solution, runner: TrialRunner) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automl_agent.records import CandidateChoice, DataProfile, Evidence, Note, Params, Plan, TaskSpec, Trial
 from automl_agent.search.space import narrowed, sampled
@@ -47,22 +47,29 @@ def _first_round(brief: Briefing) -> list[Plan]:
     outlines = _fitted(brief)
     plans = []
     for index in range(brief.count):
-        outline = outlines[index % len(outlines)]
+        outline, own = outlines[index % len(outlines)]
         turn = index // len(outlines)  # more plans than outlines: the same idea with other configurations
-        plans.append(_informed(brief, outline, turn))
+        plans.append(_informed(brief, outline, turn if own else index))
     return plans
 
 
-def _fitted(brief: Briefing) -> list[Blueprint]:
-    """The family's outlines, each with the models that are allowed; an outline that loses all borrows the others'."""
+def _fitted(brief: Briefing) -> list[tuple[Blueprint, bool]]:
+    """The family's outlines with the models that are allowed, and whether any of its own is among them.
+
+    An outline that loses all its models takes the others', in other configurations.
+    """
     fitted = []
     for position, outline in enumerate(brief.family.blueprints):
-        models = tuple(name for name in outline.models if name in brief.allowed)
-        if not models:
-            offset = position % len(brief.allowed)
-            models = brief.allowed[offset:] + brief.allowed[:offset]
         steps = tuple(step for step in outline.steps if step in brief.steps)
-        fitted.append(Blueprint(outline.title, outline.hypothesis, models, steps, outline.emphasis))
+        models = tuple(name for name in outline.models if name in brief.allowed)
+        if models:
+            fitted.append((replace(outline, models=models, steps=steps), True))
+            continue
+        offset = position % len(brief.allowed)
+        models = brief.allowed[offset:] + brief.allowed[:offset]
+        title = f"{brief.family.candidates()[models[0]].title} on other features"
+        hypothesis = f"Only {', '.join(models)} may be used: the plans differ in data steps and configurations."
+        fitted.append((replace(outline, title=title, hypothesis=hypothesis, models=models, steps=steps), False))
     return fitted
 
 

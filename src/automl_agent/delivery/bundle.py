@@ -21,13 +21,15 @@ from typing import Any
 from automl_agent.delivery.card import model_card
 from automl_agent.delivery.publish import publish
 from automl_agent.delivery.requirements import dockerfile, requirements
+from automl_agent.execution.home import write_durably
 from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
 from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily
 
 __all__ = ["RUNTIME", "BundleContent", "MemberFiles", "finalise", "publish", "size_mb", "write_bundle"]
 
 RUNTIME = Path(__file__).parent / "runtime"
-MEASURES = Path(measures_file).resolve()
+MEASURES = Path(__file__).parents[1] / "tasks" / "measures.py"
+"""The formulas that the library scores with; `train.py` scores with the same."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class MemberFiles:
     candidate: Candidate
     folds: Mapping[int, Path]
     """Fold number -> the trial's fold folder (`oof.npy`, `valid.npy`, `model/`)."""
-    fit_seconds: float | None = None
+    fit_seconds: float
     """Of all folds; tells which member is cheapest to train again."""
 
 
@@ -99,9 +101,7 @@ def finalise(folder: Path, *, task: TaskSpec, profile: DataProfile, solution: So
     card = model_card(task, profile, solution.members, metric=solution.metric, validation=solution.score,
                       solution=solution, grade=grade, verdict=verdict, server=server, retrain=retrain,
                       importance=ranked)  # fmt: skip
-    partial = folder / "MODEL_CARD.md.partial"
-    partial.write_text(card, encoding="utf-8")
-    partial.replace(folder / "MODEL_CARD.md")
+    write_durably(folder / "MODEL_CARD.md", card)
     seal.rehash(folder, ["metrics.json", "MODEL_CARD.md"])
 
 
@@ -148,9 +148,12 @@ def _write_oof(folder: Path, content: BundleContent) -> None:
     (folder / "oof").mkdir()
     for name in ("folds.npy", "rows.npy"):
         shutil.copyfile(content.data / name, folder / "oof" / name)
-    rows = len(np.load(content.data / "folds.npy"))
+    rows = len(np.load(content.data / "folds.npy", allow_pickle=False))
     for index, files in enumerate(content.members):
-        parts = [(np.load(trial / "valid.npy"), np.load(trial / "oof.npy")) for trial in files.folds.values()]
+        parts = [
+            (np.load(trial / "valid.npy", allow_pickle=False), np.load(trial / "oof.npy", allow_pickle=False))
+            for trial in files.folds.values()
+        ]
         whole = np.full((rows, *parts[0][1].shape[1:]), np.nan)
         for valid, prediction in parts:
             whole[valid] = prediction
@@ -183,7 +186,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "threshold": content.threshold,
         "interval_radius": content.interval_radius,
         "seed": content.seed,
-        "folds": int(np.load(content.data / "folds.npy").max()) + 1,
+        "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,
         "members": members,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from automl_agent.delivery.words import number
 from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
 
 
@@ -42,16 +43,16 @@ def _about(task: TaskSpec, profile: DataProfile) -> str:
 
 def _quality(metric: str, validation: float, solution: Solution | None, grade: Grade | None,
              server: ServerCheck | None) -> str:  # fmt: skip
-    rows = [(f"{metric}, out of fold", _number(validation))]
+    rows = [(f"{metric}, out of fold", number(validation))]
     if grade is not None:
         low, high = grade.interval
         rows += [
             (
                 f"{metric}, locked test ({grade.rows:,} rows)",
-                f"{_number(grade.score)} (95 %: {_number(low)} to {_number(high)})",
+                f"{number(grade.score)} (95 %: {number(low)} to {number(high)})",
             ),
-            (f"{metric}, trivial baseline on the same rows", _number(grade.baseline)),
-            *((f"{name}, locked test", _number(value)) for name, value in grade.others.items() if name != metric),
+            (f"{metric}, trivial baseline on the same rows", number(grade.baseline)),
+            *((f"{name}, locked test", number(value)) for name, value in grade.others.items() if name != metric),
         ]
         if grade.coverage is not None:
             rows.append(("test targets inside the 90 % interval", f"{grade.coverage:.1%}"))
@@ -82,15 +83,16 @@ def _members(members: Sequence[Member]) -> str:
     rows = []
     for member in members:
         steps = ", ".join(map(_flat, member.steps)) or "-"
-        score = _number(member.score) if member.score is not None else "-"
-        rows.append((_flat(member.candidate), f"{member.weight:.3f}", str(len(member.folds)), steps, score))
+        rows.append(
+            (_flat(member.candidate), f"{member.weight:.3f}", str(len(member.folds)), steps, number(member.score))
+        )
     return "## What it is made of\n\n" + _table(("model", "weight", "fold models", "data steps", "score alone"), rows)
 
 
 def _importance(importance: Sequence[Mapping[str, Any]]) -> str:
     if not importance:
         return ""
-    rows = [(_flat(entry["column"]), _number(entry["mean"]), _number(entry["std"])) for entry in importance[:10]]
+    rows = [(_flat(entry["column"]), number(entry["mean"]), number(entry["std"])) for entry in importance[:10]]
     return "## What it looks at (loss of score when a column is shuffled)\n\n" + _table(
         ("column", "mean", "deviation"), rows
     )
@@ -127,14 +129,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
-
-
 def _value(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return _flat(", ".join(map(str, value)))
-    return _number(value) if isinstance(value, int | float) else _flat(str(value))
+    return _flat(number(value))
 
 
 def _flat(text: str) -> str:

@@ -68,30 +68,32 @@ def check_retrain(bundle: Path, data: Path, timeout: float) -> ServerCheck:
     """
     started = time.monotonic()
     solution = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))
-    member = min(solution["members"], key=lambda choice: choice["fit_seconds"] or float("inf"))
+    member = min(solution["members"], key=lambda choice: choice["fit_seconds"])
     fold = min(member["folds"])
     arguments = ["--verify", "--member", member["id"], "--fold", str(fold), *_source(data)]
     done = run_isolated(bundle, "train.py", arguments, timeout)
     what = f"{member['candidate']} without fold {fold}, trained again by train.py,"
     try:
-        text = f"{what} differs by {_found(done.stdout)[0]['difference']:.1e} from the stored predictions."
+        difference = _found(done.stdout)[0]["difference"]
+        text = f"{what} " + (f"differs by {difference:.1e} from" if difference else "agrees exactly with")
+        text += " the stored predictions."
     except IndexError:
         text = f"{what} failed: {_last(done.stderr)}"
     return ServerCheck(ok=done.returncode == 0, seconds=time.monotonic() - started, text=text)
 
 
-def verify_bundle(bundle: Path, data: Path | None = None, timeout: float | None = None) -> list[dict[str, Any]]:
+def verify_bundle(bundle: Path, data: Path | None = None) -> list[dict[str, Any]]:
     """Check everything that can be checked: files and known rows, and with data every member and fold.
 
     Returns:
         {"check", "ok", "text"} for each check.
     """
     _require_bundle(bundle)
-    done = run_isolated(bundle, "ensemble.py", [], timeout)
+    done = run_isolated(bundle, "ensemble.py", [], None)
     checks = [{"check": "files and known rows", "ok": done.returncode == 0, "text": _last(done.stdout or done.stderr)}]
     if data is None or not checks[0]["ok"]:
         return checks
-    done = run_isolated(bundle, "train.py", ["--verify", *_source(data)], timeout)
+    done = run_isolated(bundle, "train.py", ["--verify", *_source(data)], None)
     for found in _found(done.stdout):
         text = f"largest difference {found['difference']:.1e}, {found['seconds']:.1f} s"
         checks.append({"check": f"{found['member']} without fold {found['fold']}", "ok": found["same"], "text": text})

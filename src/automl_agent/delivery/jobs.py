@@ -83,19 +83,11 @@ def predict_test(bundle: str, data: str, out: str) -> dict[str, Any]:
     return {"rows": len(scores), "seconds": seconds}
 
 
-def predict_file(bundle: str, file: str, out: str, reasons: bool = False) -> dict[str, Any]:
-    """Predict the rows of a user's file to a CSV file; returns what is odd about the file."""
-    with loaded(Path(bundle)) as model, runtime(Path(bundle), "predict") as (predict,):
-        problems = predict.predict_file(model, Path(file), Path(out), reasons=reasons)
-        return {"problems": problems, "texts": [predict.describe(problem) for problem in problems]}
-
-
-def importance(bundle: str, data: str, out: str | None, metric: str, family: str, max_rows: int = 2000,
+def importance(bundle: str, data: str, metric: str, family: str, max_rows: int = 2000,
                repeats: int = 3, seed: int = 0, time_limit: float | None = None) -> dict[str, Any]:  # fmt: skip
     """Permutation importance on training rows, each predicted only by models that were fitted without it.
 
     Args:
-        out: folder for `importance.json`, or `None`.
         max_rows: rows sampled at most.
         time_limit: seconds after which no further repetition is begun.
 
@@ -130,11 +122,7 @@ def importance(bundle: str, data: str, out: str | None, metric: str, family: str
         if found
     ]
     ranked.sort(key=lambda entry: -float(str(entry["mean"])))
-    result = {"importance": ranked, "rows": len(truth), "repeats": done, "score": base}
-    if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        (Path(out) / "importance.json").write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
-    return result
+    return {"importance": ranked, "rows": len(truth), "repeats": done, "score": base}
 
 
 @contextmanager
@@ -177,7 +165,7 @@ def _honest_groups(model: Any, data: Path, generator: Any, max_rows: int) -> tup
     """A sample of training rows by the fold that they were held out in, and their targets in the same order."""
     import numpy as np
 
-    folds, target = np.load(data / "folds.npy"), np.load(data / "target.npy")
+    folds, target = np.load(data / "folds.npy", allow_pickle=False), np.load(data / "target.npy", allow_pickle=False)
     known = sorted({fold for models in model.models for fold in models})
     rows = np.flatnonzero(np.isin(folds, known))
     rows = np.sort(generator.permutation(rows)[:max_rows])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-_FORMULA = ("=", "+", "-", "@")
+from automl_agent.delivery.bundle import runtime_module
+from automl_agent.execution.home import write_durably
 
 
 def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> None:
@@ -17,16 +18,20 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     import numpy as np
     import pandas as pd
 
+    from automl_agent.tasks.measures import answers
+
     schema = json.loads((data / "schema.json").read_text(encoding="utf-8"))
     solution = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))
-    scores, truth = np.load(graded / "scores.npy"), np.load(graded / "truth.npy")
-    columns: dict[str, object] = {"row": np.load(data / "test_rows.npy")}
-    classes = [_safe(name) for name in schema["classes"]]
+    scores, truth = (
+        np.load(graded / "scores.npy", allow_pickle=False),
+        np.load(graded / "truth.npy", allow_pickle=False),
+    )
+    columns: dict[str, object] = {"row": np.load(data / "test_rows.npy", allow_pickle=False)}
+    escaped = runtime_module("spreadsheet").escaped
+    classes = [escaped(name) for name in schema["classes"]]
     if scores.ndim == 2:
-        codes = scores.argmax(axis=1)
-        if solution.get("threshold") is not None and schema.get("positive") in schema["classes"]:
-            positive = schema["classes"].index(schema["positive"])
-            codes = np.where(scores[:, positive] >= solution["threshold"], positive, 1 - positive)
+        positive = schema["classes"].index(schema["positive"]) if schema["positive"] in schema["classes"] else 1
+        codes = answers(scores, positive, solution["threshold"])
         columns |= {"truth": [classes[code] for code in truth], "prediction": [classes[code] for code in codes]}
         columns |= {f"probability_{name}": scores[:, code] for code, name in enumerate(classes)}
     else:
@@ -34,11 +39,4 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
         if solution.get("interval_radius") is not None:
             radius = solution["interval_radius"]
             columns |= {"lower": scores - radius, "upper": scores + radius}
-    partial = path.with_suffix(".partial")
-    pd.DataFrame(columns).to_csv(partial, index=False)
-    partial.replace(path)
-
-
-def _safe(text: str) -> str:
-    """A label that a spreadsheet will not run as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) and not text.lstrip("+-").replace(".", "", 1).isdigit() else text
+    write_durably(path, pd.DataFrame(columns).to_csv(index=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from automl_agent.delivery.words import MEASURES, apart, limit, number
 from automl_agent.records import Constraint, ConstraintCheck, Report
 
 _TITLES = {
@@ -36,12 +37,12 @@ def score_line(report: Report) -> str:
     """The score on the locked test in half a line; empty when there is none."""
     if report.score is None:
         return ""
-    return f"{report.metric.get('name', 'score')} {_number(report.score)} on the locked test"
+    return f"{report.metric.get('name', 'score')} {number(report.score)} on the locked test"
 
 
 def _choices(report: Report) -> list[str]:
     question = report.question
-    return [f"  {number}. {choice}" for number, choice in enumerate(question.choices, 1)] if question else []
+    return [f"  {position}. {choice}" for position, choice in enumerate(question.choices, 1)] if question else []
 
 
 def _score(report: Report) -> list[str]:
@@ -50,11 +51,11 @@ def _score(report: Report) -> list[str]:
         return []
     interval = report.metric.get("interval")
     if isinstance(interval, list) and len(interval) == 2:
-        line += f" (95 % interval {_number(interval[0])} to {_number(interval[1])})"
+        line += f" (95 % interval {number(interval[0])} to {number(interval[1])})"
     if report.metric.get("higher_is_better") is False:
         line += "; lower is better"
     baseline = report.metric.get("baseline")
-    trivial = [f"  a trivial model reaches {_number(baseline)}"] if isinstance(baseline, int | float) else []
+    trivial = [f"  a trivial model reaches {number(baseline)}"] if isinstance(baseline, int | float) else []
     return [*_task(report), f"  {line}", *trivial]
 
 
@@ -64,16 +65,12 @@ def _task(report: Report) -> list[str]:
 
 
 def _constraint(check: ConstraintCheck) -> str:
-    from automl_agent.delivery.report.words import apart
-
     measured = f"{apart(check.measured, check.value)[0]} {check.unit}".rstrip()
     return f"  {'met   ' if check.met else 'MISSED'}  {requirement(check)}: measured {measured}"
 
 
 def requirement(wanted: Constraint | ConstraintCheck) -> str:
     """A requirement in words: `accuracy at least 0.93`."""
-    from automl_agent.delivery.report.words import MEASURES, limit  # not at start-up: it brings the whole page along
-
     name = MEASURES.get(wanted.measure, wanted.measure)
     return (
         f"{name.lower() if name in MEASURES.values() else name} {limit(wanted.comparison, wanted.value, wanted.unit)}"
@@ -90,9 +87,9 @@ def _understood(report: Report) -> list[str]:
 
 def _plans(report: Report) -> list[str]:
     lines = []
-    for number, plan in enumerate(report.plans, 1):
+    for position, plan in enumerate(report.plans, 1):
         models, steps = (_listed(plan.get(name)) for name in ("models", "steps"))
-        lines += [f"  {number}. {plan.get('title', '')}", f"     models {models}; data steps {steps or 'none'}"]
+        lines += [f"  {position}. {plan.get('title', '')}", f"     models {models}; data steps {steps or 'none'}"]
     return ["Plans:", *lines] if lines else []
 
 
@@ -131,7 +128,3 @@ def _short(place: str) -> str:
     """Relative to the current folder where that is shorter to type."""
     path = Path(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"

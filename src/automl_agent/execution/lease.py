@@ -29,16 +29,17 @@ class Holder:
     @classmethod
     def this_process(cls) -> Holder:
         pid = os.getpid()
-        return cls(pid, _machine(), _started(pid) or "", secrets.token_hex(8))
+        return cls(pid, machine(), start_of(pid) or "", secrets.token_hex(8))
 
     def is_live(self, *, heartbeat: float) -> bool:
         """Whether the process still lives; `heartbeat` is the time (seconds since 1970) of its last sign of life."""
-        if self.machine != _machine():
+        if self.machine != machine():
             return time.time() - heartbeat < _SILENCE_SECONDS
-        return _started(self.pid) == self.started
+        return start_of(self.pid) == self.started
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Boot and process namespace in which process ids have a meaning; a home may be shared by several."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -46,7 +47,7 @@ def _machine() -> str:
         return platform.node()
 
 
-def _started(pid: int) -> str | None:
+def start_of(pid: int) -> str | None:
     """Start time of a process, empty where the system does not tell; `None` when there is no such process."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,37 +34,16 @@ class TrialStore:
         result: dict[str, Any] = json.loads(rows[0][0])
         return result if "error" in result or self.folder(key).is_dir() else None
 
-    def put(self, key: str, result: dict[str, Any], *, workspace: Path | None = None) -> None:
+    def put(self, key: str, result: dict[str, Any]) -> None:
         """Store a result (a JSON object).
 
         A failure is stored when its `kind` is `error`: what timed out, outgrew its memory, crashed or was cancelled
-        may succeed another time. With a `workspace`, its files become the trial's folder first, in one step.
+        may succeed another time.
         """
         if "error" in result and result.get("kind", "error") != "error":
             return
-        if workspace is not None and "error" not in result:
-            self._adopt(workspace, key)
         self._database.write("INSERT OR REPLACE INTO trials VALUES (?, ?)", key, json.dumps(result))
 
     def folder(self, key: str) -> Path:
         """Where the files of a trial lie. It is not made here."""
         return self._root / checked_name(key)[:2] / key
-
-    def workspace(self, key: str) -> Path:
-        """A new empty folder for a trial to write to, of its own even when two runs try the same thing at once."""
-        folder = self.folder(key)
-        path = folder.with_name(f"{key}.{os.getpid()}-{secrets.token_hex(4)}")
-        path.mkdir(parents=True)
-        return path
-
-    def _adopt(self, workspace: Path, key: str) -> None:
-        """Rename the workspace to the trial's folder; where another run was first, keep what it left."""
-        folder = self.folder(key)
-        if self.get(key) is None:  # at most what a killed process left
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            workspace.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-            shutil.rmtree(workspace, ignore_errors=True)

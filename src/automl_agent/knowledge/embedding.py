@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
+from automl_agent.execution.home import write_durably
 from automl_agent.knowledge.words import synonyms, terms
 
 
@@ -89,9 +89,7 @@ class HashedWords:
     def save(self, path: Path) -> None:
         """Write the weights; a reader sees the old file or the new one, never half of it."""
         data = {"version": self.version, "dimensions": self.dimensions, "weights": self.weights}
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(data), encoding="utf-8")
-        part.replace(path)
+        write_durably(path, json.dumps(data))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self._vector(terms(text), unknown=self._rarest) for text in texts]

@@ -70,14 +70,7 @@ def read_note(path: Path) -> Note:
     Raises:
         InputError: when the file cannot be read or breaks the schema; names the file and the field.
     """
-    try:
-        match = _FILE.match(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Note {path} cannot be read: {error}.") from error
-    if match is None:
-        raise InputError(f"Note {path} has no front matter.", hint="It must start with YAML between two lines '---'.")
-    front = _front(path, match["front"])
-    body = match["body"].strip()
+    front, body = _parts(path)
     if not body:
         raise InputError(f"Note {path} has no text after its front matter.")
     return Note(
@@ -94,11 +87,23 @@ def read_note(path: Path) -> Note:
 
 
 def read_front(path: Path) -> Front:
-    """The front matter of one file, with what a `Note` does not carry (`checked`, the parts of the source)."""
-    match = _FILE.match(path.read_text(encoding="utf-8"))
+    """The front matter of one file, with what a `Note` does not carry (`checked`, the parts of the source).
+
+    Raises:
+        InputError: as `read_note`.
+    """
+    return _parts(path)[0]
+
+
+def _parts(path: Path) -> tuple[Front, str]:
+    """Front matter and body of one file."""
+    try:
+        match = _FILE.match(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Note {path} cannot be read: {error}.") from error
     if match is None:
         raise InputError(f"Note {path} has no front matter.", hint="It must start with YAML between two lines '---'.")
-    return _front(path, match["front"])
+    return _front(path, match["front"]), match["body"].strip()
 
 
 def load_notes(folder: Path) -> tuple[Note, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from automl_agent.nodes.publishing import publish_single
@@ -16,8 +17,6 @@ PATIENCE = 120.0
 
 
 def baseline(state: State, stage: Stage) -> dict[str, Any]:
-    import time
-
     task, profile = state["task"], state["profile"]
     assert task is not None and profile is not None
     runner = stage.runner(task, profile)

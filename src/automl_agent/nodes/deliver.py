@@ -77,7 +77,6 @@ def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) ->
     arguments = {
         "bundle": str(bundle),
         "data": str(data),
-        "out": None,
         "metric": task.metric,
         "family": task.family,
         "max_rows": 1000,

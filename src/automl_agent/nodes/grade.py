@@ -87,7 +87,7 @@ def _predicted(stage: Stage, bundle: str, profile: DataProfile, out: Path) -> An
         "out": str(out),
     }
     stage.pool.submit(Job("automl_agent.delivery.jobs:predict_test", arguments, timeout=TIMEOUT)).result()
-    return np.load(out / "scores.npy")
+    return np.load(out / "scores.npy", allow_pickle=False)
 
 
 def _stored_solution(stage: Stage, bundle: str) -> dict[str, Any]:

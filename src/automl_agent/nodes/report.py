@@ -105,7 +105,7 @@ def _common(state: State, stage: Stage) -> dict[str, Any]:
         "revisions": state.get("revision", 0),
         "seconds": _seconds(state, stage),
         "cost": stage.ledger.costs(stage.run_id),
-        "warnings": _warnings(state),
+        "warnings": _warnings(state, stage),
         "versions": versions(),
     }
 
@@ -157,18 +157,24 @@ def _seconds(state: State, stage: Stage) -> dict[str, float]:
     return {**{name: round(value, 3) for name, value in stages.items()}, "total": round(stage.clock.spent(), 2)}
 
 
-def _warnings(state: State) -> tuple[str, ...]:
+def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
     texts = list(state.get("warnings", {}).values())
     verdict, grade, profile = state.get("verdicts", {}).get("grade"), state.get("grade"), state.get("profile")
     if verdict is not None:
         texts += verdict.warnings
+    solution, task = state.get("solution"), state.get("task")
+    if solution is not None and task is not None:
+        trivial = stage.family(task).baseline
+        if all(member.candidate == trivial for member in solution.members):
+            texts.append("No model was trained in time: what was delivered is the trivial one. Give a larger budget.")
     if grade is not None and grade.reads > 1:
         texts.append(
             f"The locked test of these data was read {grade.reads} times: its score flatters whoever chose by it."
         )
     if profile is not None:
         watched = ("leak", "target_copy", "strong_predictor", "drift", "duplicates")
-        texts += [finding.text for finding in profile.findings if finding.kind in watched]
+        few = 0.01 * (profile.rows_train + profile.rows_test)  # a handful of equal rows is no news
+        texts += [f.text for f in profile.findings if f.kind in watched and (f.kind != "duplicates" or f.count > few)]
     return tuple(dict.fromkeys(texts))
 
 
@@ -214,7 +220,7 @@ def _content(state: State, stage: Stage) -> ReportContent:
         progress=tuple({"seconds": float(at), "score": score} for at, score in state.get("progress", {}).items()),
         seconds=_seconds(state, stage),
         cost=stage.ledger.costs(stage.run_id),
-        warnings=_warnings(state),
+        warnings=_warnings(state, stage),
         versions=versions(),
     )
 

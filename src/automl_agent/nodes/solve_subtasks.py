@@ -70,9 +70,8 @@ def _summary(output: DataRecipe | Shortlist | Suggestions) -> str:
             return f"keeps {', '.join(output.steps) or 'no extra step'}; drops {', '.join(output.rejected) or 'none'}"
         case Shortlist():
             dropped = "; ".join(f"{name}: {reason}" for name, reason in output.rejected.items())
-            return f"shortlists {', '.join(c.candidate for c in output.choices)}" + (
-                f"; leaves out {dropped}" if dropped else ""
-            )
+            kept = ", ".join(dict.fromkeys(choice.candidate for choice in output.choices))
+            return f"shortlists {kept}" + (f"; leaves out {dropped}" if dropped else "")
         case Suggestions():
             added = [choice.candidate for choice in output.choices] + list(output.steps)
             return f"suggests {', '.join(added) or 'nothing'}"

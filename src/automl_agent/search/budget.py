@@ -21,9 +21,9 @@ def delivery_reserve(budget: float, rows: int) -> float:
     """Seconds kept for building, grading, checking the server and writing the report.
 
     About 8 s on two cores for a small table, and 5 s more for each 50,000 rows that are blended and graded
-    (`benchmarks/spine.py`); never more than half of the budget.
+    (`benchmarks/spine.py`); never more than 42 % of the budget.
     """
-    return min(9.0 + rows / 10_000, 0.5 * budget)
+    return min(9.0 + rows / 10_000, 0.42 * budget)
 
 
 def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: bool) -> Shares:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automl_agent.records import Constraint, Trial
-from automl_agent.search.ensemble import select
+from automl_agent.search.ensemble import combine, select
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted
 from automl_agent.search.runner import TrialRunner
 from automl_agent.tasks.family import loss
@@ -73,7 +73,7 @@ def compose(runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 
 def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], shipped: int, combined: Any) -> Draft:
     """Score the cross-fitted blend; the threshold that ships is fitted on the blend with the final weights."""
     family, metric, positive = runner.family, runner.task.metric, runner.positive
-    final = sum(weight * table.predictions[name] for name, weight in weights.items())
+    final = combine(table.predictions, weights)
     score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
     shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)
     interval = bootstrap_interval(
@@ -140,15 +140,14 @@ def _cross_fitted_blend(
     """Blend in which each fold's weights were fitted on the other folds."""
     import numpy as np
 
-    blend = sum(weight * table.predictions[name] for name, weight in weights.items())
+    blend = combine(table.predictions, weights)
     present = np.unique(table.folds)
     if len(names) == 1 or len(present) < 2:
         return blend
-    blend = np.array(blend)
     for fold in present:
         inside = table.folds == fold
         fitted = _weights(runner, table, names, costs, bound, ~inside, bootstraps=2)
-        blend[inside] = sum(weight * table.predictions[name][inside] for name, weight in fitted.items())
+        blend[inside] = combine(table.predictions, fitted)[inside]
     return blend
 
 

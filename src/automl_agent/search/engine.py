@@ -121,7 +121,7 @@ class Search:
         chosen: list[tuple[Tuner, Trial]] = []
         for trial in ranked(self.runner.family, metric.name, probed):
             candidate = self.runner.candidate(trial.candidate)
-            if not candidate.space or candidate.name in {tuner.candidate.name for tuner, _ in chosen}:
+            if not candidate.space or trial.candidate in {base.candidate for _, base in chosen}:
                 continue
             tuner = Tuner(candidate, metric, self.runner.seed)
             for known in probed:

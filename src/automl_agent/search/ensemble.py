@@ -23,8 +23,6 @@ _FEW_ROWS = 1_000
 _BOOTSTRAPS = 10
 _PATIENCE = 8
 """Rounds without a gain after which a selection ends: the best round is kept anyway."""
-_PARTS = 5
-"""Parts that a single fold is cut into for cross-fitting."""
 
 
 def select(
@@ -68,61 +66,8 @@ def select(
 
 
 def combine(predictions: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
-    """Weighted mean of the members' predictions; NaN where a member has none."""
-    total = sum(weights.values())
-    return np.asarray(sum(weight / total * np.asarray(predictions[name]) for name, weight in weights.items()))
-
-
-@dataclass(frozen=True)
-class CrossFit:
-    """Predictions of an ensemble, each made by one that was fitted without the row's fold."""
-
-    prediction: Array
-    """(rows, ...) as the fitted combiners return them; NaN for rows that were left out."""
-    rows: Array
-    """Positions of the rows that are scored."""
-    score: float
-
-
-def cross_fit(
-    predictions: Mapping[str, Array],
-    truth: Array,
-    folds: Array,
-    fit: Callable[[dict[str, Array], Array], Callable[[dict[str, Array]], Array]],
-    score: Loss,
-) -> CrossFit:
-    """Estimate honestly what an ensemble is worth: weights and threshold never see the fold that they are scored on.
-
-    Args:
-        predictions: Out-of-fold predictions of each member; rows that are NaN in any of them are left out.
-        folds: Fold number of each row; rows with -1 are left out. Where one fold alone was predicted, it is cut into
-            five parts.
-        fit: (predictions, truth) → a function from predictions to the combined prediction. To include a threshold,
-            let that function answer 0 or 1:
-
-                def fit(members, truth):
-                    weights = select(members, truth, loss)
-                    threshold = family.threshold(metric, truth, combine(members, weights), positive=1)
-                    return lambda members: with_threshold(combine(members, weights), threshold)
-        score: (truth, prediction) → number, loss or metric; called once, on all scored rows.
-    """
-    known = np.all([_finite(array) for array in predictions.values()], axis=0) & (np.asarray(folds) >= 0)
-    rows = np.flatnonzero(known)
-    if not len(rows):
-        raise ValueError("no row was predicted by all members")
-    parts = np.asarray(folds)[rows]
-    if len(np.unique(parts)) == 1:
-        parts = np.random.default_rng(0).permutation(len(rows)) % _PARTS
-    truth = np.asarray(truth)
-    pieces: list[tuple[Array, Array]] = []
-    for part in np.unique(parts):
-        inside, outside = rows[parts == part], rows[parts != part]
-        combined = fit(_take(predictions, outside), truth[outside])
-        pieces.append((inside, np.asarray(combined(_take(predictions, inside)), dtype=float)))
-    prediction = np.full((len(truth), *pieces[0][1].shape[1:]), np.nan)
-    for inside, piece in pieces:
-        prediction[inside] = piece
-    return CrossFit(prediction, rows, float(score(truth[rows], prediction[rows])))
+    """Weighted mean of the members' predictions (the weights add up to 1); NaN where a member has none."""
+    return np.asarray(sum(weight * predictions[name] for name, weight in weights.items()))
 
 
 @dataclass(frozen=True)
@@ -221,7 +166,3 @@ def _finite(array: Array) -> Array:
     """(rows,) whether a row has a prediction."""
     finite = np.isfinite(np.asarray(array, dtype=float))
     return np.asarray(finite if finite.ndim == 1 else finite.all(axis=1))
-
-
-def _take(predictions: Mapping[str, Array], rows: Array) -> dict[str, Array]:
-    return {name: np.asarray(array)[rows] for name, array in predictions.items()}

@@ -140,9 +140,9 @@ class TrialRunner:
 
         rows, predictions, folds = [], [], []
         for fold, folder in self.fold_folders(trial).items():
-            valid = np.load(folder / "valid.npy")
+            valid = np.load(folder / "valid.npy", allow_pickle=False)
             rows.append(valid)
-            predictions.append(np.load(folder / "oof.npy"))
+            predictions.append(np.load(folder / "oof.npy", allow_pickle=False))
             folds.append(np.full(len(valid), fold))
         return np.concatenate(rows), np.concatenate(predictions), np.concatenate(folds)
 
@@ -211,7 +211,7 @@ class TrialRunner:
             if known is None or known.future.done():
                 future = self.pool.submit(Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb))
                 known = _in_flight[out] = _InFlight(future)
-                future.add_done_callback(lambda _: _in_flight.pop(out, None))
+                future.add_done_callback(lambda done: _landed(out, done))
             known.waiting += 1
             return known.future
 
@@ -254,7 +254,7 @@ class TrialRunner:
             memory_mb=max((float(r.get("memory_mb", 0.0)) for r in results), default=0.0),
             origin=item.work.origin,
             revision=self.revision,
-            cached=item.cached,
+            cached=item.cached and bool(item.folds),
             error=item.error.strip().splitlines()[-1][:300] if item.error.strip() else "",
         )
         if not trial.error and len(item.folds) == fidelity.folds:
@@ -278,6 +278,12 @@ class TrialRunner:
         if not np.isfinite(score):
             return {"error": f"{metric} is not defined on these folds"}
         return {"score": float(score), "fold_scores": tuple(float(value) for value in each)}
+
+
+def _landed(out: str, future: Future[dict[str, Any]]) -> None:
+    with _lock:
+        if out in _in_flight and _in_flight[out].future is future:  # a newer attempt may have taken its place
+            del _in_flight[out]
 
 
 def ranked(family: TaskFamily, metric: str, trials: Sequence[Trial]) -> list[Trial]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zlib import crc32
 
+from automl_agent.execution.lease import machine, start_of
 from automl_agent.tasks.candidate import load_candidate
 from automl_agent.tasks.family import FoldData
 from automl_agent.tasks.registry import get_family
@@ -74,7 +74,7 @@ def fit_fold(
     task = known_family.describe(Path(data), metric)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(target.parent)
-    unfinished = target.with_name(f"{target.name}.{_machine()}-{os.getpid()}-{uuid4().hex[:8]}.part")
+    unfinished = target.with_name(f"{target.name}.{_here()}-{os.getpid()}-{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
         module = load_candidate(Path(candidate), known_family.shared)
@@ -176,8 +176,11 @@ def _peak_mb() -> float:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return float(line.split()[1]) / 1024
-    except (OSError, StopIteration, ValueError):
-        pass
+    except (OSError, StopIteration, ValueError):  # no such file but on Linux
+        return _peak_since_start_mb()
+
+
+def _peak_since_start_mb() -> float:
     try:
         import resource
     except ImportError:  # not on this platform
@@ -203,24 +206,14 @@ def _finished(folder: Path, call: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _clear_dead(place: Path) -> None:
     """Remove what workers of this machine left that were killed in the middle: a folder names the process at work."""
-    for folder in place.glob(f"*.{_machine()}-*.part"):
-        if not _alive(int(folder.name.split("-")[1])):
+    for folder in place.glob(f"*.{_here()}-*.part"):
+        if start_of(int(folder.name.split("-")[1])) is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _machine() -> str:
-    """A home may be shared by machines and containers, where process ids mean something else."""
-    return f"{crc32(platform.node().encode()):08x}"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
+def _here() -> str:
+    """The machine in eight letters, for the name of a file."""
+    return f"{crc32(machine().encode()):08x}"
 
 
 def _put(source: Path, target: Path) -> None:

@@ -1,7 +1,8 @@
 """Formulas of the metrics, in plain numpy.
 
-Metrics on labels are functions of the confusion table, so that one formula serves a single score and, stacked, all
-thresholds at once. Not for import at start-up: `metrics.py` imports this module where a score is needed.
+This file travels with a bundle: `train.py` scores with the formulas that chose the model. Metrics on labels are
+functions of the confusion table, so that one formula serves a single score and, stacked, all thresholds at once. Not
+for import at start-up: `metrics.py` imports this module where a score is needed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,46 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automl_agent.errors import InputError
-
 Array = npt.NDArray[Any]
 
 _TINY = float(np.finfo(np.float64).eps)
+
+
+class UndefinedMetric(ValueError):
+    """The metric has no value on these targets."""
+
+
+def known(metric: str) -> bool:
+    """Whether there is a formula of this name."""
+    return metric in LABELS or metric in PROBABILITIES or metric in VALUES
+
+
+def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: float | None = None) -> float:
+    """The metric's value.
+
+    Args:
+        truth: class codes (rows,) or values (rows,).
+        prediction: probabilities (rows, classes), or values (rows,).
+        positive: code of the positive class of a binary task.
+        threshold: probability from which on the positive class is answered, for binary tasks and metrics on labels;
+            without it the likelier class is answered.
+
+    Raises:
+        KeyError: there is no such metric.
+        ValueError: there are no rows, or a prediction is missing or infinite.
+        UndefinedMetric: the metric is not defined on these targets (RMSLE, Poisson deviance of negative values).
+    """
+    if len(truth) == 0:
+        raise ValueError("There are no rows to score.")
+    if not np.isfinite(prediction).all():
+        raise ValueError("Predictions hold missing or infinite values.")
+    if metric in VALUES:
+        with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction has an infinite error
+            return float(VALUES[metric](truth, prediction))
+    if metric in PROBABILITIES:
+        return float(PROBABILITIES[metric](truth, prediction, positive))
+    table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1])
+    return float(LABELS[metric](table, positive))
 
 
 def answers(prediction: Array, positive: int, threshold: float | None) -> Array:
@@ -243,7 +279,7 @@ def _r2(truth: Array, prediction: Array) -> float:
 def _not_negative(truth: Array, metric: str) -> None:
     lowest = float(truth.min())
     if lowest < 0:
-        raise InputError(f"{metric} is not defined for negative targets; the lowest is {lowest:g}.", hint="Use rmse.")
+        raise UndefinedMetric(f"{metric} is not defined for negative targets; the lowest is {lowest:g}.")
 
 
 def _rmsle(truth: Array, prediction: Array) -> float:

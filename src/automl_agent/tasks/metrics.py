@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from automl_agent.errors import InputError
 from automl_agent.tasks.family import MetricSpec
 
 if TYPE_CHECKING:
@@ -117,23 +118,12 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
         ValueError: when there are no rows, or a prediction is missing or infinite.
         InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values).
     """
-    import numpy as np
-
     from automl_agent.tasks import measures
 
-    if len(truth) == 0:
-        raise ValueError("There are no rows to score.")
-    if not np.isfinite(prediction).all():
-        raise ValueError("Predictions hold missing or infinite values.")
-    if metric in REGRESSION:
-        with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction has an infinite error
-            return float(measures.VALUES[metric](truth, prediction))
-    if CLASSIFICATION[metric].needs == "probabilities":
-        return float(measures.PROBABILITIES[metric](truth, prediction, 1 if positive is None else positive))
-    classes = prediction.shape[1]
-    answers = measures.answers(prediction, 1 if positive is None else positive, threshold)
-    table = measures.confusion(truth, answers, classes)
-    return float(measures.LABELS[metric](table, 1 if positive is None else positive))
+    try:
+        return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold)
+    except measures.UndefinedMetric as error:
+        raise InputError(str(error), hint="Use rmse.") from error
 
 
 def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.words import (
+from automl_agent.delivery.words import (
     MEASURES,
     apart,
     duration,

@@ -7,7 +7,7 @@ from typing import Any
 
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.plots.search import rung_name
-from automl_agent.delivery.report.words import DASH, duration, listing, number, plural, quantity
+from automl_agent.delivery.words import DASH, duration, listing, number, plural, quantity
 from automl_agent.records import Note, Plan, TaskResult, Trial, Verdict
 from automl_agent.tasks.family import loss
 

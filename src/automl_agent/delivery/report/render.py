@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from automl_agent.delivery.report.content import ReportContent
+from automl_agent.execution.home import write_durably
 
 _HERE = Path(__file__).parent
 
@@ -21,15 +20,7 @@ def write_report(path: Path, content: ReportContent) -> None:
     """
     page = render(content).encode("utf-8", "replace")  # a lone surrogate in a column's name must not stop the report
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_durably(path, page.decode())
 
 
 def render(content: ReportContent) -> str:

@@ -11,7 +11,7 @@ from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.plan_view import plans, revisions
 from automl_agent.delivery.report.plots.data import missing_share
 from automl_agent.delivery.report.watch import watch
-from automl_agent.delivery.report.words import (
+from automl_agent.delivery.words import (
     DASH,
     apart,
     duration,
@@ -22,6 +22,7 @@ from automl_agent.delivery.report.words import (
     percent,
     plural,
     quantity,
+    short,
     title,
 )
 from automl_agent.records import ConstraintCheck
@@ -75,6 +76,7 @@ def _headline(content: ReportContent) -> dict[str, Any]:
         "metric": inline(content.metric.title),
         "names": listing(list(dict.fromkeys(member.candidate.replace("_", " ") for member in solution.members))),
         "score": number(grade.score),
+        "plain": _plainly(content),
         "baseline": number(grade.baseline),
         "interval": [number(end) for end in grade.interval],
         "facts": [
@@ -86,6 +88,25 @@ def _headline(content: ReportContent) -> dict[str, Any]:
             ("fitted models", number(fitted)),
         ],
     }
+
+
+def _plainly(content: ReportContent) -> str:
+    """What the model does on the test rows, without a metric's name."""
+    import numpy as np
+
+    truth, predicted = content.truth, content.predicted
+    if truth is None or predicted is None or not len(truth):
+        return ""
+    if not content.classes:
+        off = number(float(np.median(np.abs(truth - predicted))), 3)
+        return f"Half of its predictions are off by less than {off}."
+    if content.positive is None:
+        return f"It answers {number(int((truth == predicted).sum()))} of {plural(len(truth), 'row')} right."
+    name = short(content.classes[content.positive])
+    is_so, said = truth == content.positive, predicted == content.positive
+    both = int((is_so & said).sum())
+    found = f"Of {plural(int(is_so.sum()), 'row')} that are “{name}” it finds {number(both)}"
+    return f"{found}; of {number(int(said.sum()))} that it calls “{name}”, {number(both)} are."
 
 
 def _understood(content: ReportContent) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import math
 
 from automl_agent.delivery.report.advice import required
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.words import number, percent, short, title
+from automl_agent.delivery.words import number, percent, short, title
 from automl_agent.tasks.family import better
 
 _WATCHED = ("leak", "target_copy", "drift")

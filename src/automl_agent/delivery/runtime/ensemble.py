@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from measures import answers
 
 TOLERANCE = 1e-6
 """Largest relative difference at which two predictions count as the same."""
@@ -145,10 +146,7 @@ class Ensemble:
         """Class labels (the tuned threshold applied) or values for the scores of `predict_scores`."""
         if self.solution["kind"] != "classification":
             return scores
-        codes = scores.argmax(axis=1)
-        threshold = self.solution.get("threshold")
-        if threshold is not None and self.positive is not None and len(self.classes) == 2:
-            codes = np.where(scores[:, self.positive] >= threshold, self.positive, 1 - self.positive)
+        codes = answers(scores, 1 if self.positive is None else self.positive, self.solution.get("threshold"))
         return np.asarray(self.classes, dtype=object)[codes]
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 from ensemble import DamagedBundle, Ensemble
+from spreadsheet import escaped
 
 PROBLEMS = {
     "missing_column": "is missing from the file; all its values are taken as unknown",
@@ -47,17 +48,6 @@ def outputs(model: Ensemble, frame: pd.DataFrame, *, reasons: bool = False) -> d
             for row in model.explain(frame)
         ]
     return added
-
-
-def escaped(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula, made harmless; numbers stay as they are."""
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return "'" + value
-    return value
 
 
 def predict_file(model: Ensemble, source: Path, out: Path, *, reasons: bool = False) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import measures
 import numpy as np
 import pandas as pd
 from ensemble import TOLERANCE, DamagedBundle, Ensemble, check_files, largest_difference, load_module, task_of
@@ -54,11 +55,11 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     raw = table_io.read(str(file), schema["read"])
     if schema["target"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
-    stored = np.load(root / "oof" / "rows.npy")
+    stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
     if stored.max(initial=-1) < len(raw):
         frame, target = split(table_io, raw.iloc[stored], schema)
         if fingerprint(frame, target) == solution["fingerprint"]:
-            return Rows(frame, target, np.load(root / "oof" / "folds.npy"), stored, original=True)
+            return Rows(frame, target, np.load(root / "oof" / "folds.npy", allow_pickle=False), stored, original=True)
     frame, target = split(table_io, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
     strange = {table_io.label(value) for value in raw[schema["target"]][missing]} - {None}
@@ -80,7 +81,9 @@ def split(table_io: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.
 def read_folder(root: Path, schema: dict[str, Any], folder: Path) -> Rows:
     """Read the training rows that automl_agent prepared."""
     frame = load_module(root, "table_io.py").typed(pd.read_parquet(folder / "train.parquet"), schema)
-    target, folds, positions = (np.load(folder / f"{name}.npy") for name in ("target", "folds", "rows"))
+    target, folds, positions = (
+        np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("target", "folds", "rows")
+    )
     return Rows(frame, target, folds, positions, original=True)
 
 
@@ -123,7 +126,7 @@ def verify(
     """Train members and folds again and compare with the stored out-of-fold predictions."""
     found = []
     for choice in solution["members"]:
-        stored = np.load(root / "oof" / f"{choice['id']}.npy")
+        stored = np.load(root / "oof" / f"{choice['id']}.npy", allow_pickle=False)
         for number in choice["folds"]:
             if member not in (None, choice["id"]) or fold not in (None, number):
                 continue
@@ -140,8 +143,6 @@ def verify(
 
 def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows) -> float | None:
     """Train all, write a new bundle to `out`, and return the out-of-fold score."""
-    from scoring import score  # scikit-learn takes a while to import, and --verify has no need of it
-
     code = [*root.glob("*.py"), *root.glob("candidates/*.py"), root / "requirements.txt", root / "Dockerfile"]
     for path in code:
         (out / path.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
@@ -166,9 +167,16 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
     if solution["kind"] == "regression":
         residuals = np.abs(rows.target[seen] - prediction)
         solution = solution | {"interval_radius": float(np.quantile(residuals, 0.9))}
-    value = score(solution, rows.target[seen], prediction)
+    value = score(solution, rows.target[seen], prediction) if measures.known(solution["metric"]) else None
     write_rest(out, solution, schema, rows, value)
     return value
+
+
+def score(solution: dict[str, Any], truth: np.ndarray, prediction: np.ndarray) -> float:
+    """The solution's metric of probabilities (rows, classes) or values (rows,)."""
+    positive = task_of(solution)["positive"]
+    return measures.score(solution["metric"], truth, prediction, 1 if positive is None else positive,
+                          solution.get("threshold"))  # fmt: skip
 
 
 def write_rest(out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows, value: float | None) -> None:

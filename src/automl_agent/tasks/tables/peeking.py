@@ -42,6 +42,8 @@ def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:
     from automl_agent.tasks.tables.shared.table_io import label
 
     kind = find_kind(series, decimal)
+    if kind.kind == "number" and kind.distinct > 100:
+        series = series.iloc[:100]  # some examples will do, and a wide table has many such columns
     counts = series.map(label, na_action="ignore").dropna().value_counts() if not kind.nested else series.iloc[:0]
     examples = kind.values or tuple(str(value) for value in counts.head(EXAMPLES).index)
     shown = tuple(text[:WIDTH] for text in examples[:EXAMPLES])

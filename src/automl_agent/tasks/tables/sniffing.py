@@ -6,6 +6,7 @@ import codecs
 import csv
 import re
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 HEAD = 256 * 1024
@@ -89,14 +90,12 @@ def _sample(lines: list[str], delimiter: str) -> list[list[str]]:
     if lines and lines[0].lower().startswith("sep="):
         lines = lines[1:]
     rows: list[list[str]] = []
-    try:
+    with suppress(csv.Error):  # a cell beyond the limit: what was read so far tells enough
         for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
             if row:
                 rows.append(row)
             if len(rows) > SAMPLE:
                 break
-    except csv.Error:  # a cell beyond the limit: what was read so far tells enough
-        pass
     return rows
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 from automl_agent.records import Finding
+from automl_agent.tasks.family import PeekColumn
 from automl_agent.tasks.tables.kinds import ColumnKind, merge_spellings
+from automl_agent.tasks.words.positive import find_positive
+from automl_agent.tasks.words.text import nearest
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,24 +23,6 @@ MIN_ROWS = 10
 """Labelled rows without which nothing can be learned and checked."""
 MAX_CLASSES = 1000
 """Predictions hold a probability for each class of each row: more of them would not fit into memory."""
-_POSITIVE = frozenset(
-    (
-        "yes",
-        "y",
-        "true",
-        "t",
-        "1",
-        "positive",
-        "pos",
-        "malignant",
-        "churn",
-        "churned",
-        "default",
-        "fraud",
-        "bad",
-        "fail",
-    )
-) | {"failed", "failure", "defect", "sick", "dead", "died"}
 
 
 @dataclass(frozen=True)
@@ -64,16 +48,8 @@ def find_column(name: str, names: Sequence[str], what: str) -> str:
     same = [other for other in names if _plain(other) == _plain(name)]
     if len(same) == 1:
         return same[0]
-    near = nearest(name, names)
+    near = nearest(name, list(names), 5) or names[:5]
     raise InputError(f"There is no column {name!r} ({what}).", hint=f"Nearest: {', '.join(near)}.")
-
-
-def nearest(name: str, names: Iterable[str], count: int = 5) -> list[str]:
-    """The names most like one, best first; any when none is like it."""
-    names = list(names)
-    by_plain = {_plain(other): other for other in names}
-    near = [by_plain[key] for key in difflib.get_close_matches(_plain(name), list(by_plain), n=count, cutoff=0.5)]
-    return near or names[:count]
 
 
 def _plain(name: str) -> str:
@@ -192,7 +168,7 @@ def _class_order(text: str) -> tuple[int, float, str]:
 
 
 def _positive(name: str, asked: str | None, classes: list[str], counts: Counter[str]) -> str | None:
-    """The positive class of a binary task: the one asked for, one that says yes, else the rarer one."""
+    """The positive class of a binary task: the one asked for, or the one that would be taken when none was named."""
     if asked is not None:
         same = [text for text in classes if text == asked] or [
             text for text in classes if _plain(text) == _plain(asked)
@@ -204,5 +180,6 @@ def _positive(name: str, asked: str | None, classes: list[str], counts: Counter[
         return same[0]
     if len(classes) != 2:
         return None
-    yes = [text for text in classes if text.casefold() in _POSITIVE]
-    return yes[0] if len(yes) == 1 else min(classes, key=lambda text: (counts[text], text))
+    examples = tuple(sorted(classes, key=lambda text: (-counts[text], text)))
+    found = find_positive("", PeekColumn(name, "category", len(classes), examples))
+    return found[0] if found else None

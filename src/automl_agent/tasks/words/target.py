@@ -229,7 +229,8 @@ def _by_shape(words: str, peek: Peek) -> list[Match]:
     shape, last = asks_for(words), peek.columns[-1:]
     if shape is None or not last:
         return []
-    columns = [column for column in peek.columns if column.name in plausible(peek)]
+    possible = set(plausible(peek))
+    columns = [column for column in peek.columns if column.name in possible]
     fitting = [column for column in columns if numeric(column, peek.rows) == (shape == "number")]
     if fitting != list(last) or (asks_yes_or_no(words) and last[0].distinct != 2):
         return []

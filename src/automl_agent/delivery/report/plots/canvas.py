@@ -19,7 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from automl_agent.delivery.report.words import compact
+from automl_agent.delivery.words import compact
 
 INK, MUTED, LINE = "#1b1f24", "#5c6671", "#dde2e7"
 ACCENT, SOFT, WARN, PAPER = "#1f5fbf", "#c5d7f2", "#c2410c", "#fefefe"

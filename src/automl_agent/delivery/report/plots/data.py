@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_agent.delivery.report.plots import canvas
-from automl_agent.delivery.report.words import compact, number, percent, short
+from automl_agent.delivery.words import compact, number, percent, short
 
 Array = npt.NDArray[Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automl_agent.delivery.report.plots import canvas
-from automl_agent.delivery.report.words import number, percent, short, title
+from automl_agent.delivery.words import number, percent, short, title
 from automl_agent.records import Grade
 from automl_agent.tasks.family import MetricSpec
 

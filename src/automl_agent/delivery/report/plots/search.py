@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl_agent.delivery.report.plots import canvas
-from automl_agent.delivery.report.words import apart, limit, number, short, title
+from automl_agent.delivery.words import apart, limit, number, short, title
 from automl_agent.records import ConstraintCheck, Fidelity, Grade, Plan, Trial
 from automl_agent.tasks.family import MetricSpec
 
