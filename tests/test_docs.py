@@ -42,7 +42,6 @@ with_programs = [page for page in PAGES if blocks(page, "python")]
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("docs")
 @pytest.mark.parametrize("page", with_programs, ids=lambda page: page.name)
 def test_the_programs_of_a_page_run(page: Path, place: Path) -> None:
     """In order, as one program, in a folder where the data lie; only budgets are made small."""

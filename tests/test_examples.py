@@ -11,7 +11,7 @@ import pytest
 from automl_agent import Settings
 from conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
+pytestmark = pytest.mark.slow
 
 EXAMPLES = ROOT / "examples"
 PROMISES = {

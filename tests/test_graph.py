@@ -30,6 +30,14 @@ WORDS = "Predict whether a tumour is malignant. Accuracy at least 0.9."
 QUICK = Settings(budget=30, trials=8, max_revisions=0)
 
 
+@pytest.fixture
+def place(tmp_path, tmp_path_factory, monkeypatch):
+    """As in conftest, with one home for all tests of this file: what one has trained, the next does not train again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOML_AGENT_HOME", str(tmp_path_factory.getbasetemp() / "graph-home"))
+    return tmp_path
+
+
 def watch(graph, inputs, settings=QUICK, config=None):
     """Run a graph; returns its events and its final state."""
     events, state = [], {}
@@ -60,7 +68,6 @@ def run(tmp_path_factory):
     return folder, events, output, graph.get_state(config).values
 
 
-@pytest.mark.xdist_group("delivered")
 class TestDelivered:
     def test_it_delivers_and_says_so(self, run):
         folder, _, output, _ = run

@@ -24,7 +24,7 @@ import pytest
 
 from conftest import CANCER
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.slow
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
 STAGES = (

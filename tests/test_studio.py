@@ -115,7 +115,6 @@ def run(address: str, assistant: str, inputs: dict[str, Any], **context: Any) ->
 
 @served
 @pytest.mark.slow
-@pytest.mark.xdist_group("studio")
 def test_the_server_refuses_what_is_no_machine_learning(server: str, tmp_path: Path) -> None:
     out = run(server, "automl", {"request": "Write me a poem about the sea."}, out=str(tmp_path / "out"))
     assert out["report"]["status"] == "refused", out
@@ -124,7 +123,6 @@ def test_the_server_refuses_what_is_no_machine_learning(server: str, tmp_path: P
 
 @served
 @pytest.mark.slow
-@pytest.mark.xdist_group("studio")
 def test_the_server_plans(server: str) -> None:
     inputs = {"request": "Predict whether a tumour is malignant.", "data": str(CANCER)}
     out = run(server, "automl", inputs, plan_only=True)
