@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
-from automl_agent.agents.base import Agent, roster
-from automl_agent.agents.data import DATA_AGENT
-from automl_agent.agents.model import MODEL_AGENT
+from automl_agent.agents.base import Agent
+from automl_agent.agents.team import assemble
 from automl_agent.execution.local import LocalExecutor
 from automl_agent.execution.protocol import ArtifactStore, Executor
 from automl_agent.knowledge.protocol import Retriever
@@ -37,9 +36,7 @@ from automl_agent.nodes.verify_solution import verify_solution
 from automl_agent.records import SubTask
 from automl_agent.settings import Settings
 from automl_agent.verifiers.base import Verifier, panel
-from automl_agent.verifiers.plans import PLAN_VERIFIER
-from automl_agent.verifiers.request import REQUEST_VERIFIER
-from automl_agent.verifiers.solution import SOLUTION_VERIFIER
+from automl_agent.verifiers.builtin import BUILTIN
 
 if TYPE_CHECKING:
     from langgraph.cache.base import BaseCache
@@ -109,9 +106,8 @@ def build_graph(
         ConfigurationError: when an argument cannot work (two agents of one name, a model that is none, ...).
     """
     services = Services(
-        models=model_book(model),
-        agents=roster((DATA_AGENT, MODEL_AGENT), agents),
-        verifiers=panel((REQUEST_VERIFIER, PLAN_VERIFIER, SOLUTION_VERIFIER), verifiers),
+        team=assemble(model_book(model), agents),
+        verifiers=panel(BUILTIN, verifiers),
         retriever=retriever,
         executor=executor or LocalExecutor(),
         artifacts=artifacts,
@@ -119,13 +115,13 @@ def build_graph(
     )
     graph = StateGraph(State, context_schema=Settings, input_schema=Input, output_schema=Output)
     stages = list(STAGES)
-    for role, agent in services.agents.items():
+    for role, agent in services.team.agents.items():
         stages.append((f"agent_{role}", solve_subtask, agent.description or role))
     if require_approval:
         stages.append(("approve", approve, "Waiting for approval"))
     for stage, function, title in stages:
         graph.add_node(stage, staged(function, services, stage, title))
-    _connect(graph, list(services.agents), require_approval)
+    _connect(graph, list(services.team.agents), require_approval)
     return graph.compile(checkpointer=checkpointer, store=store, cache=cache, name=name)
 
 

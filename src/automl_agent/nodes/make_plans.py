@@ -8,7 +8,6 @@ from langgraph.types import interrupt
 
 from automl_agent.agents.allowed import useful_steps
 from automl_agent.agents.planner import Briefing
-from automl_agent.agents.planner import make_plans as plan
 from automl_agent.errors import ConfigurationError
 from automl_agent.events import PlanMade
 from automl_agent.nodes.stage import Stage
@@ -32,9 +31,9 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
         revision=state.get("revision", 0),
         evidence=tuple(state.get("evidence", {}).values()),
         trials=tuple({**state.get("trials", {}), **state.get("full", {})}.values()),
-        agents={agent.name: agent.description for agent in stage.services.agents.values()},
+        agents={agent.name: agent.description for agent in stage.services.team.agents.values()},
     )
-    plans = plan(briefing)
+    plans = stage.services.team.planner(briefing)
     for item in plans:
         stage.emit(PlanMade(plan=item))
     return {
@@ -59,7 +58,7 @@ def quota(state: State, stage: Stage, plans: int) -> dict[str, int | None]:
     limit = stage.request.trials or stage.settings.trials
     left = None if limit is None else max(0, limit - sum(state.get("counts", {}).values()))
     keep = state.get("revision", 0) < stage.settings.max_revisions and _may_be_missed(state)
-    return quotas(left, agents=len(stage.services.agents) * plans, plans=plans, keep=keep)
+    return quotas(left, agents=len(stage.services.team.agents) * plans, plans=plans, keep=keep)
 
 
 def _may_be_missed(state: State) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 from langgraph.types import interrupt
 
-from automl_agent.agents.understanding.prompt import understand
 from automl_agent.delivery.summary import requirement
 from automl_agent.events import Understood
 from automl_agent.nodes.stage import Stage
@@ -18,7 +17,7 @@ from automl_agent.tasks.registry import families
 def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.plan_only:
         stage.pool.prepare()  # workers import while this process reads
-    understood = understand(stage.request, families())
+    understood = stage.services.team.prompt(stage.request, families())
     if isinstance(understood, Question):
         return {"question": understood, "task": None}
     stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))

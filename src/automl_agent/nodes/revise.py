@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from automl_agent.agents.reviser import gather_evidence
 from automl_agent.nodes.make_plans import current_plans, new_steps
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -21,7 +20,7 @@ def revise(state: State, stage: Stage) -> dict[str, Any]:
     verdicts = [state["verdicts"][plan.id] for plan in current_plans(state)]
     if f"solution-{revision}" in state["verdicts"]:
         verdicts.append(state["verdicts"][f"solution-{revision}"])
-    evidence = gather_evidence(
+    evidence = stage.services.team.reviser(
         stage.family(task),
         task.metric,
         verdicts,

@@ -17,7 +17,7 @@ from automl_agent.records import DataRecipe, Shortlist, SubTask, Suggestions, Ta
 
 def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     subtask = state["subtask"]
-    agent = stage.services.agents[subtask.role]
+    agent = stage.services.team.agents[subtask.role]
     started = time.perf_counter()
     bench = _bench(state, stage)
     try:

@@ -15,7 +15,7 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from automl_agent.agents.allowed import allowed_candidates
-from automl_agent.agents.base import Agent
+from automl_agent.agents.team import Team
 from automl_agent.events import Event, Remark, StageFinished, StageStarted
 from automl_agent.execution.artifacts import LocalArtifactStore, private_folder
 from automl_agent.execution.ledger import Clock, Ledger
@@ -24,7 +24,6 @@ from automl_agent.execution.protocol import ArtifactStore, Executor, Pool
 from automl_agent.execution.stopping import stop_requested
 from automl_agent.execution.trials import TrialStore
 from automl_agent.knowledge.protocol import Retriever
-from automl_agent.llm.models import ModelBook
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.search.runner import TrialRunner
@@ -38,8 +37,7 @@ from automl_agent.verifiers.base import Verifier
 class Services:
     """Live objects, given once to `build_graph` and shared by all runs of the graph. Never in the state."""
 
-    models: ModelBook
-    agents: Mapping[str, Agent]
+    team: Team
     verifiers: Mapping[str, Verifier]
     executor: Executor = field(default_factory=LocalExecutor)
     retriever: Retriever | None = None

@@ -13,7 +13,7 @@ def verify_request(_state: State, stage: Stage) -> dict[str, Any]:
     request = stage.request
     verdict = judge(stage.services.verifiers, "request", RequestCase(request), "request")
     update: dict[str, Any] = {"verdicts": {"request": verdict}}
-    if stage.services.models.by_role:
+    if stage.services.team.models.by_role:
         text = "A language model was given; the agents of this release work by rules and did not call it."
         update["warnings"] = {"model": text}
     return update
