@@ -176,6 +176,13 @@ def test_an_interval_covers_the_score_and_shrinks_with_rows():
     assert width(3200) < width(200) / 2
 
 
+def test_a_perfect_score_on_few_rows_is_not_certain():
+    truth = np.arange(60) % 2
+    sure = np.column_stack([1.0 - truth, truth])
+    low, high = bootstrap_interval(FAMILY, "accuracy", truth, sure, positive=1, threshold=None, seed=0)
+    assert (low, high) == (pytest.approx(0.95), 1.0)
+
+
 def test_shares_add_up_and_keep_time_for_a_revision():
     part = shares(100, reserve=10, revisions_left=1, may_be_missed=True)
     assert part.keep > 0

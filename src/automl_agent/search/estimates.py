@@ -65,7 +65,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """95 % percentile bootstrap interval of the metric over rows (Efron & Tibshirani 1993, chapter 13).
 
-    More than `max_rows` rows are thinned; the interval is then scaled by the square root of the share.
+    More than `max_rows` rows are thinned; the interval is then scaled by the square root of the share. A perfect score
+    has no spread to draw from: there the rule of three gives the other end, 3 / rows away (Hanley & Lippman-Hand 1983).
     """
     import numpy as np
 
@@ -78,5 +79,7 @@ def bootstrap_interval(
         rows = rng.integers(0, n, size)
         scores.append(family.score(metric, truth[rows], prediction[rows], positive=positive, threshold=threshold))
     low, high = np.quantile(scores, [0.025, 0.975])
+    if low == high == family.metrics[metric].high:
+        return float(high - 3 / n), float(high)
     shrink = (size / n) ** 0.5
     return float(centre + (low - centre) * shrink), float(centre + (high - centre) * shrink)
