@@ -99,7 +99,9 @@ def _add_limits(run: Parser) -> None:
     limits = run.add_argument_group("limits")
     limits.add_argument("--budget", type=_number, metavar="SECONDS", help="from the start to the result (120)")
     limits.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials")
-    limits.add_argument("--max-cost", type=_number, metavar="USD", help="bound on language-model costs (this release calls no model)")
+    limits.add_argument(
+        "--max-cost", type=_number, metavar="USD", help="bound on language-model costs (this release calls no model)"
+    )
     limits.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
     limits.add_argument("--cpus", type=_whole, metavar="N", help="worker processes (all cores)")
     limits.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")
