@@ -15,7 +15,7 @@ from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidel
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
-from automl_agent.search.runner import TrialRunner, Work
+from automl_agent.search.runner import TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.registry import get_family
 
@@ -122,6 +122,15 @@ def test_the_best_ships_with_all_folds_where_nothing_limits(runner):
     assert max(draft.weights, key=draft.weights.get) == trials[0].id
     assert draft.interval[0] <= draft.score <= draft.interval[1]
     assert 0 < draft.threshold < 1
+
+
+def test_trials_of_equal_score_are_ranked_by_a_smoother_metric(runner):
+    runner.task = runner.task.model_copy(update={"metric": "accuracy"})
+    (trial,) = run(runner, GOOD)
+    assert trial.tie_break > 0
+    sharper = trial.model_copy(update={"id": "zzz", "tie_break": trial.tie_break / 2})
+    worse = sharper.model_copy(update={"id": "aaa", "score": trial.score - 0.01})
+    assert [t.id for t in ranked(FAMILY, "accuracy", [trial, worse, sharper])] == ["zzz", trial.id, "aaa"]
 
 
 def test_a_limit_on_latency_ships_fewer_fold_models(runner):

@@ -319,6 +319,8 @@ class Trial(Record):
     fidelity: Fidelity
     score: float | None = None
     """Out-of-fold score in the user's metric; `None` when the trial failed."""
+    tie_break: float = 0.0
+    """Loss in a smoother metric, which ranks trials of equal score."""
     fold_scores: tuple[float, ...] = ()
     fit_seconds: float = 0.0
     """Sum over folds, one thread each."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from automl_agent.records import Constraint, Trial
 from automl_agent.search.ensemble import combine, select
-from automl_agent.search.estimates import bootstrap_interval, cross_fitted
+from automl_agent.search.estimates import bootstrap_interval, cross_fitted, tie_break
 from automl_agent.search.runner import TrialRunner
 from automl_agent.tasks.family import loss
 
@@ -16,6 +16,8 @@ MARGIN = 0.8
 """Share of a limit that the plan of an ensemble may fill: single measurements are noisy."""
 OVERHEAD_MS = 0.6
 """What checking and typing one raw row costs before any model sees it."""
+TIE_WEIGHT = 1e-4
+"""Weight of the smoother metric beside the user's: it orders equal scores and overrules no unequal ones."""
 MAX_ROWS = 8000
 """Rows that the weights are fitted on at most."""
 
@@ -121,7 +123,8 @@ def _weights(
 
     def value(truth: Any, prediction: Any) -> float:
         threshold = family.threshold(metric, truth, prediction, positive=positive)
-        return loss(spec, family.score(metric, truth, prediction, positive=positive, threshold=threshold))
+        score = loss(spec, family.score(metric, truth, prediction, positive=positive, threshold=threshold))
+        return score + TIE_WEIGHT * tie_break(family, metric, truth, prediction, positive)
 
     chosen = {name: table.predictions[name][rows] for name in names}
     return select(

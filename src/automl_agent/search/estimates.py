@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from automl_agent.tasks.family import TaskFamily
+from automl_agent.tasks.family import TaskFamily, loss
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,14 @@ def cross_fitted(
         fitted = family.threshold(metric, truth[~inside], prediction[~inside], positive=positive)
         shifted[inside] = recentre(prediction[inside], 0.5 if fitted is None else fitted, positive)
     return family.score(metric, truth, shifted, positive=positive, threshold=0.5), final
+
+
+def tie_break(family: TaskFamily, metric: str, truth: Any, prediction: Array, positive: int | None) -> float:
+    """Loss of the metric's smoother companion, which ranks predictions of equal score; 0 where there is none."""
+    smooth = family.metrics[metric].tie_break
+    if not smooth:
+        return 0.0
+    return float(loss(family.metrics[smooth], family.score(smooth, truth, prediction, positive=positive)))
 
 
 def bootstrap_interval(

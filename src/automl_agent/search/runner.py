@@ -19,7 +19,7 @@ from automl_agent.events import Event, TrialFinished
 from automl_agent.execution.protocol import Job, Pool
 from automl_agent.execution.trials import TrialStore
 from automl_agent.records import CandidateChoice, DataProfile, Fidelity, TaskSpec, Trial
-from automl_agent.search.estimates import cross_fitted
+from automl_agent.search.estimates import cross_fitted, tie_break
 from automl_agent.tasks.candidate import read_candidate
 from automl_agent.tasks.family import Candidate, TaskFamily
 
@@ -277,7 +277,11 @@ class TrialRunner:
         ]
         if not np.isfinite(score):
             return {"error": f"{metric} is not defined on these folds"}
-        return {"score": float(score), "fold_scores": tuple(float(value) for value in each)}
+        return {
+            "score": float(score),
+            "tie_break": tie_break(self.family, metric, truth, prediction, positive),
+            "fold_scores": tuple(float(value) for value in each),
+        }
 
 
 def _landed(out: str, future: Future[dict[str, Any]]) -> None:
@@ -289,4 +293,6 @@ def _landed(out: str, future: Future[dict[str, Any]]) -> None:
 def ranked(family: TaskFamily, metric: str, trials: Sequence[Trial]) -> list[Trial]:
     """Trials that have a score, best first. Only trials of equal fidelity may be given."""
     sign = -1.0 if family.metrics[metric].higher_is_better else 1.0
-    return sorted((t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.id))
+    return sorted(
+        (t for t in trials if t.score is not None), key=lambda t: (sign * (t.score or 0.0), t.tie_break, t.id)
+    )

@@ -36,6 +36,8 @@ class MetricSpec:
     low: float | None = None
     """Smallest possible value; `None` when unbounded."""
     high: float | None = None
+    tie_break: str = ""
+    """A smoother metric of the family that ranks predictions of equal score: on few rows, few scores are possible."""
 
 
 @dataclass(frozen=True)

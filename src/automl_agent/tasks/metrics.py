@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _class(name: str, title: str, *synonyms: str, low: float = 0.0, high: float | None = 1.0, better: bool = True,
            needs: Literal["labels", "probabilities"] = "labels") -> MetricSpec:  # fmt: skip
-    return MetricSpec(name, title, better, synonyms, needs, low, high)
+    return MetricSpec(name, title, better, synonyms, needs, low, high, "log_loss" if needs == "labels" else "")
 
 
 def _value(name: str, title: str, *synonyms: str, low: float | None = 0.0, high: float | None = None,
