@@ -4,6 +4,7 @@
     ├── InputError         the caller's data, words or options: one clear line, exit status 2
     ├── ConfigurationError a programming mistake in the use of the library (unknown agent name, bad settings)
     ├── JobError           a job of a worker failed, timed out or outgrew its memory
+    ├── SandboxError       the sandbox that the settings require is not to be had here
     └── BundleError        a bundle is damaged or was changed
 
 A refused request, an open question and a missed constraint are results (`Report.status`), not errors.
@@ -34,6 +35,10 @@ class JobError(AutoMLError):
     def __init__(self, message: str, kind: str = "error") -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class SandboxError(AutoMLError):
+    """Generated code cannot be run as the settings require."""
 
 
 class BundleError(AutoMLError):

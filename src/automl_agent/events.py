@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from automl_agent.records import Inference, Plan, Record, Trial
+from automl_agent.records import CodeModule, Inference, ModelCall, Plan, Record, Trial
 
 
 class StageStarted(Record):
@@ -51,6 +51,23 @@ class BestSoFar(Record):
     """Since the start of the run."""
 
 
+class ModelCalled(Record):
+    """A language model was asked; the totals are those of the run so far."""
+
+    kind: Literal["model_called"] = "model_called"
+    call: ModelCall
+    calls: int
+    tokens: int
+    usd: float
+
+
+class CodeJudged(Record):
+    """A module that a language model wrote was kept, dropped or given up."""
+
+    kind: Literal["code_judged"] = "code_judged"
+    module: CodeModule
+
+
 class Remark(Record):
     """A line worth showing: a finding in the data, a warning, a decision."""
 
@@ -59,4 +76,6 @@ class Remark(Record):
     level: Literal["info", "warning"] = "info"
 
 
-Event = StageStarted | StageFinished | Understood | PlanMade | TrialFinished | BestSoFar | Remark
+Event = (
+    StageStarted | StageFinished | Understood | PlanMade | TrialFinished | BestSoFar | ModelCalled | CodeJudged | Remark
+)

@@ -76,6 +76,8 @@ class Inference(Record):
     value: str
     reason: str
     by: Literal["user", "rules", "model"] = "rules"
+    sure: bool = True
+    """False for a default or a guess, which a language model may correct."""
 
 
 class Constraint(Record):
@@ -241,8 +243,13 @@ class Plan(Record):
     """Configurations that must be tried as they are."""
     notes: tuple[str, ...] = ()
     """Ids of the notes that the plan rests on."""
+    features: tuple[str, ...] = ()
+    """Ideas for new columns, in words: a language model writes them as a feature module."""
+    architecture: str = ""
+    """Idea for a model of its own, in words: a language model writes it as a model module."""
     differs: str = ""
     revision: int = 0
+    by: Literal["rules", "model"] = "rules"
 
 
 class SubTask(Record):
@@ -266,6 +273,8 @@ class DataRecipe(Record):
     steps: tuple[str, ...] = ()
     """Data steps kept, because they improved the out-of-fold score."""
     rejected: tuple[str, ...] = ()
+    features: str = ""
+    """Artifact id of the feature module that improved the out-of-fold score; empty without one."""
 
 
 class Shortlist(Record):
@@ -273,6 +282,8 @@ class Shortlist(Record):
     choices: tuple[CandidateChoice, ...] = ()
     rejected: dict[str, str] = Field(default_factory=dict)
     """Candidates left out, with the reason."""
+    spaces: dict[str, dict[str, Params]] = Field(default_factory=dict)
+    """Search spaces to tune in instead of the whole declared ones: candidate -> parameter -> entry, as in `SPACE`."""
 
 
 class Suggestions(Record):
@@ -283,6 +294,30 @@ class Suggestions(Record):
     steps: tuple[str, ...] = ()
 
 
+class CodeModule(Record):
+    """A module that a language model wrote, and what became of it."""
+
+    id: str
+    """Artifact id of the folder with its source, `module.py`, and all earlier versions."""
+    kind: Literal["features", "model", "program"]
+    plan: str
+    title: str
+    status: Literal["kept", "dropped", "failed"]
+    """`dropped`: it ran, and the out-of-fold score did not improve or a check objected; `failed`: it never ran."""
+    reason: str = ""
+    versions: int = 1
+    """Versions written until it ran, or until it was given up."""
+    score_without: float | None = None
+    score_with: float | None = None
+    """Out-of-fold scores of the same candidate at the same fidelity, without and with the module."""
+    ablation: dict[str, float] = Field(default_factory=dict)
+    """Column that it adds -> by how much the score gets worse when it is left out (negative: better without)."""
+    findings: tuple[str, ...] = ()
+    """What the leakage check and the data-usage check noticed."""
+    by: str = ""
+    """Name of the language model."""
+
+
 class TaskResult(Record):
     """A sub-task solved, or failed."""
 
@@ -290,6 +325,8 @@ class TaskResult(Record):
     role: str
     output: DataRecipe | Shortlist | Suggestions | None = Field(default=None, discriminator="kind")
     measurements: tuple[Measurement, ...] = ()
+    modules: tuple[CodeModule, ...] = ()
+    """What a language model wrote for it."""
     summary: str = ""
     error: str = ""
     seconds: float = 0.0
@@ -413,6 +450,8 @@ class Evidence(Record):
     """Candidates and steps that were run, with their scores, in short."""
     ideas: tuple[str, ...] = ()
     """What the next plans should aim at."""
+    reasons: tuple[str, ...] = ()
+    """Why it may have failed, in a language model's words."""
 
 
 class Grade(Record):
@@ -456,6 +495,27 @@ class Bundle(Record):
     """One member and fold trained again from the bundle's own code."""
 
 
+class ModelCall(Record):
+    """One request to a language model, as the ledger holds it."""
+
+    role: str
+    """Who asked: `prompt`, `request`, `planner`, `data`, `model`, `coder`, `reviewer`, `reviser` or `report`."""
+    model: str
+    outcome: str
+    """`ok`, or what went wrong (`automl_agent.llm.outcome`)."""
+    seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = None
+    """`None` where the price of the model is not known."""
+    estimated: bool = False
+    """Whether the server reported no usage, so that the tokens are the upper bound that was reserved."""
+    cached: bool = False
+    """Answered from memory, at no cost."""
+    stage: str = ""
+    plan: str = ""
+
+
 class Report(Record):
     """The result of a run: the object that `--json` prints."""
 
@@ -476,6 +536,13 @@ class Report(Record):
     report: str | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     cost: dict[str, float] = Field(default_factory=dict)
+    calls: tuple[ModelCall, ...] = ()
+    """Every request to a language model."""
+    code: tuple[CodeModule, ...] = ()
+    """Every module that a language model wrote."""
+    summary: str = ""
+    """The result in words for the user; `summary_by` says who wrote it."""
+    summary_by: Literal["", "rules", "model"] = ""
     warnings: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
 

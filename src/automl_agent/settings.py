@@ -26,6 +26,23 @@ class Settings(BaseModel):
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     seed: int = Field(default=0, ge=0, description="Seed of splits, models and search.")
     max_cost: float | None = Field(default=None, ge=0, description="US dollars for language-model calls.")
+    max_tokens: int | None = Field(default=None, ge=0, description="Tokens of language-model calls, in and out.")
+    max_calls: int | None = Field(default=None, ge=0, description="Number of language-model calls.")
+    prices: str | None = Field(default=None, description="JSON file with prices of models, besides the shipped ones.")
+    base_url: str | None = Field(default=None, description="Address of an OpenAI-compatible server for model words.")
+    temperature: float | None = Field(default=None, ge=0, le=2, description="Of the language model; its own default.")
+    call_timeout: float = Field(default=90.0, gt=0, description="Seconds for one answer of a model, retries included.")
+    call_retries: int = Field(default=2, ge=0, le=10, description="Retries of a call that failed for the moment.")
+    concurrency: int = Field(default=4, ge=1, description="Language-model calls at once.")
+    max_output_tokens: int = Field(default=4096, ge=64, description="Tokens that one answer of a model may have.")
+    response_cache: bool = Field(default=False, description="Answer repeated model calls from memory, across runs.")
+    share_rows: int = Field(default=5, ge=0, le=5, description="Sample rows that a language model may see.")
+    share_names: bool = Field(default=True, description="Whether a language model sees the names of columns.")
+    write_code: bool = Field(default=True, description="Let a language model write features and models as code.")
+    sandbox: str = Field(
+        default="auto",
+        description="Where generated code runs: auto, require (refuse a weak sandbox), off, or package.module:Class.",
+    )
     plan_only: bool = Field(default=False, description="Stop after the plans are made; nothing is trained.")
     clarify: bool = Field(default=True, description="Ask when too little was said; needs a checkpointer.")
     home: str | None = Field(

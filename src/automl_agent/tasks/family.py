@@ -59,6 +59,8 @@ class Candidate:
     """Conditions on the profile's meta-features, e.g. {"rows": "<= 20000"}."""
     shared: tuple[Path, ...] = ()
     """Shared files that the candidate imports by plain name and that travel with it."""
+    generated: bool = False
+    """Whether a language model wrote part of it: then it runs in the sandbox only."""
 
     @cached_property
     def sha(self) -> str:
