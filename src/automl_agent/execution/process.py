@@ -18,7 +18,7 @@ from automl_agent.errors import ConfigurationError
 
 WORKER = "automl_agent.execution.worker"
 
-_ENVIRONMENT = {
+ONE_THREAD = {
     # One thread a trial and parallel trials; spinning OpenMP threads cost ten times the work on a busy machine.
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -172,4 +172,4 @@ class WorkerProcess:
 def _environment() -> dict[str, str]:
     """The environment of a worker: the host's, our thread settings, and the host's import path in the same order."""
     path = [str(Path(entry).absolute()) for entry in sys.path if os.pathsep not in entry]
-    return {**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path))}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path))}

@@ -1,0 +1,40 @@
+"""The environment of a program that nobody has read: nothing of the host's, and one thread."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import automl_agent
+from automl_agent.execution.process import ONE_THREAD
+from automl_agent.execution.sandbox.protocol import SandboxJob
+
+LIBRARY = Path(automl_agent.__file__).resolve().parent
+SCRATCH = ".scratch"
+"""Folder in the work folder that is HOME and the place of temporary files."""
+
+
+def clean_environment(job: SandboxJob) -> dict[str, str]:
+    """All variables that a program sees."""
+    scratch = job.work.absolute() / SCRATCH
+    scratch.mkdir(exist_ok=True)
+    return {
+        **ONE_THREAD,
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": import_path(),
+        "MPLBACKEND": "Agg",
+        # Pools of processes need semaphores in /dev/shm, which every sandbox on the machine would share.
+        "JOBLIB_MULTIPROCESSING": "0",
+        **job.environment,
+    }
+
+
+def import_path() -> str:
+    """Packages that the interpreter does not find by itself: the user's site-packages, and this library."""
+    packages = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    return ":".join(dict.fromkeys([*packages, str(LIBRARY.parent)]))
