@@ -43,6 +43,7 @@ def doctor(args: argparse.Namespace) -> int:
         "disk": lambda: _disk(home),
         "home": lambda: _home(home),
         "worker": _worker,
+        "sandbox": _sandbox,
         "knowledge": _knowledge,
     }
     findings = []
@@ -150,6 +151,18 @@ def _worker() -> Finding:
             "worker", "problem", f"starts, but cannot import {', '.join(missing)}", f"pip install {' '.join(missing)}"
         )
     return Finding("worker", "ok", "starts and answers")
+
+
+def _sandbox() -> Finding:
+    """What confines code that a language model writes."""
+    from automl_agent.execution.sandbox.opening import open_sandbox
+
+    layers = open_sandbox("auto").layers()
+    weak = layers.tier in ("none", "limits")
+    text = f"tier {layers.tier}: {', '.join(layers.used)}"
+    if weak:
+        text += "; generated code could read your files and use the network"
+    return Finding("sandbox", "note" if weak or layers.missing else "ok", text, "; ".join(layers.missing))
 
 
 def _knowledge() -> Finding:
