@@ -40,7 +40,21 @@ NAMES = [
 ]
 """A name joins or leaves the public surface here, on purpose."""
 
-TESTING = ["InlineExecutor", "StaticRetriever", "check_candidate", "check_executor"]
+TESTING = [
+    "Call",
+    "Fault",
+    "InlineExecutor",
+    "ModelServer",
+    "Reply",
+    "ScriptEnded",
+    "ScriptedChatModel",
+    "StaticRetriever",
+    "by_role",
+    "by_schema",
+    "check_candidate",
+    "check_executor",
+    "faults",
+]
 HEAVY = (
     "pandas",
     "numpy",
