@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from automl_agent.records import CandidateChoice, DataProfile, Fidelity, Measurement, TaskSpec, Trial
+from automl_agent.events import CodeJudged
+from automl_agent.records import CandidateChoice, CodeModule, DataProfile, Fidelity, Measurement, TaskSpec, Trial
 from automl_agent.search.rungs import probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
-from automl_agent.tasks.family import MetricSpec, TaskFamily
+from automl_agent.tasks.family import MetricSpec, TaskFamily, loss
+
+if TYPE_CHECKING:
+    from automl_agent.agents.language_model import LanguageModel
 
 
 @dataclass
@@ -33,6 +38,12 @@ class Bench:
     role: str = ""
     measurements: list[Measurement] = field(default_factory=list)
     """What was measured, for the report; the agent may add its own."""
+    language_model: LanguageModel | None = None
+    """`None` where the agents work by rules."""
+    new_folder: Callable[[str], tuple[str, Path]] | None = None
+    """Makes a folder of this name in the artifact store; gives its id and place. For what an agent leaves behind."""
+    modules: list[CodeModule] = field(default_factory=list)
+    """What a language model wrote for this agent, and what became of it."""
 
     @property
     def metric(self) -> MetricSpec:
@@ -60,3 +71,21 @@ class Bench:
     def best_first(self, trials: Sequence[Trial]) -> list[Trial]:
         """Trials that have a score, best first."""
         return ranked(self.family, self.task.metric, trials)
+
+    def gain(self, trial: Trial, base: Trial) -> float:
+        """Relative improvement of the loss over `base`; negative when worse or failed."""
+        if trial.score is None:
+            return -1.0
+        return 1.0 if base.score is None else self.improvement(trial.score, base.score)
+
+    def improvement(self, score: float, base: float) -> float:
+        """By how much a score is better than another, as a share of what is left to a perfect one."""
+        metric = self.metric
+        difference = loss(metric, base) - loss(metric, score)
+        left = abs(metric.high - base) if metric.high is not None and metric.higher_is_better else abs(base)
+        return difference / max(left, 1e-9)
+
+    def judged(self, module: CodeModule) -> None:
+        """Note what became of a module, and say so."""
+        self.modules.append(module)
+        self.runner.emit(CodeJudged(module=module))

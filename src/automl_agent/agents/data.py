@@ -6,7 +6,6 @@ from automl_agent.agents.allowed import useful_steps
 from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
 from automl_agent.records import CandidateChoice, DataRecipe, Measurement, SubTask, Trial
-from automl_agent.tasks.family import loss
 
 MIN_GAIN = 0.002
 """Smallest relative improvement of the loss that counts; less is noise at two folds."""
@@ -16,7 +15,7 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
     """Compare the plan's probe model with and without each step, then with all that helped together."""
     useful = useful_steps(bench.family, bench.profile)
     steps = tuple(step for step in subtask.plan.steps if step in useful)
-    choice = _probe_choice(subtask, bench)
+    choice = probe_choice(subtask, bench)
     if choice is None or not steps:
         return DataRecipe()
     (base,) = _measured(bench, choice, ((),)) or (None,)
@@ -24,13 +23,13 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
         return DataRecipe()
     steps = steps[: _affordable(base, bench)]
     singles = _measured(bench, choice, tuple((step,) for step in steps))
-    helpful = [step for step, trial in zip(steps, singles, strict=False) if _gain(bench, trial, base) > MIN_GAIN]
-    helpful.sort(key=lambda step: -_gain(bench, singles[steps.index(step)], base))
+    helpful = [step for step, trial in zip(steps, singles, strict=False) if bench.gain(trial, base) > MIN_GAIN]
+    helpful.sort(key=lambda step: -bench.gain(singles[steps.index(step)], base))
     kept = tuple(helpful)
     if len(helpful) > 1:
         (together,) = _measured(bench, choice, (kept,)) or (base,)
         alone = singles[steps.index(helpful[0])]
-        if _gain(bench, together, alone) <= 0:  # the steps do not add up: keep the best one
+        if bench.gain(together, alone) <= 0:  # the steps do not add up: keep the best one
             kept = (helpful[0],)
     return DataRecipe(steps=kept, rejected=tuple(step for step in steps if step not in kept))
 
@@ -41,7 +40,7 @@ def _affordable(base: Trial, bench: Bench) -> int:
     return max(1, int(0.7 * bench.seconds_left / each))
 
 
-def _probe_choice(subtask: SubTask, bench: Bench) -> CandidateChoice | None:
+def probe_choice(subtask: SubTask, bench: Bench) -> CandidateChoice | None:
     """The quickest of the plan's own models, so that the recipe suits what the plan will train."""
     models = [name for name in subtask.plan.models if name in bench.allowed]
     if not models:
@@ -57,20 +56,6 @@ def _measured(bench: Bench, choice: CandidateChoice, recipes: tuple[tuple[str, .
             what = f"{choice.candidate} with {' + '.join(recipe) or 'no extra step'}"
             bench.measurements.append(Measurement(what=what, value=trial.score, unit=bench.task.metric))
     return trials
-
-
-def _gain(bench: Bench, trial: Trial, base: Trial) -> float:
-    """Relative improvement over `base`; negative when worse or failed."""
-    if trial.score is None:
-        return -1.0
-    if base.score is None:
-        return 1.0
-    metric = bench.metric
-    difference = loss(metric, base.score) - loss(metric, trial.score)
-    reference = (
-        abs(metric.high - base.score) if metric.high is not None and metric.higher_is_better else abs(base.score)
-    )
-    return difference / max(reference, 1e-9)
 
 
 DATA_AGENT = Agent("data", "Measuring what data steps bring", choose_recipe)

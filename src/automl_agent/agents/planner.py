@@ -5,10 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automl_agent.records import CandidateChoice, DataProfile, Evidence, Note, Params, Plan, TaskSpec, Trial
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.family import Blueprint, TaskFamily, loss
+
+if TYPE_CHECKING:
+    from automl_agent.agents.language_model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,11 @@ class Briefing:
     """All that was run so far."""
     agents: Mapping[str, str] | None = None
     """Names and descriptions of the sub-task agents."""
+    data: Path = Path()
+    """The data folder, of which a language model is shown statistics."""
+    language_model: LanguageModel | None = None
+    patience: float | None = None
+    """Seconds that it may take to answer."""
 
 
 def make_plans(brief: Briefing) -> tuple[Plan, ...]:

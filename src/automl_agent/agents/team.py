@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from automl_agent.agents.base import Agent, roster
 from automl_agent.agents.data import DATA_AGENT
+from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.model import MODEL_AGENT
 from automl_agent.agents.planner import Briefing, make_plans
-from automl_agent.agents.reviser import gather_evidence
 from automl_agent.agents.understanding.prompt import understand
+from automl_agent.agents.understanding.with_model import understand_with
+from automl_agent.agents.with_model.data import DATA_AGENT_WITH_MODEL
+from automl_agent.agents.with_model.model import MODEL_AGENT_WITH_MODEL
+from automl_agent.agents.with_model.planner import make_plans_with_model
 from automl_agent.llm.models import ModelBook
-from automl_agent.records import Evidence, Plan, Question, Request, TaskSpec
+from automl_agent.records import Plan, Question, Request, TaskSpec
 from automl_agent.tasks.family import TaskFamily
 
 
@@ -24,17 +28,26 @@ class Team:
     """Language models by role; empty where all work by rules."""
     agents: Mapping[str, Agent]
     """Sub-task agents by name."""
-    prompt: Callable[[Request, Mapping[str, TaskFamily]], TaskSpec | Question] = understand
-    """Turns words and a look at the data into a task, or a question."""
     planner: Callable[[Briefing], tuple[Plan, ...]] = make_plans
-    reviser: Callable[..., Evidence] = gather_evidence
-    """Takes the arguments of `agents.reviser.gather_evidence`."""
+
+    def understand(
+        self, request: Request, families: Mapping[str, TaskFamily], model: LanguageModel | None
+    ) -> TaskSpec | Question:
+        """The Prompt Agent: words and a look at the data become a task, or a question."""
+        if model is None or not model.speaks("prompt"):
+            return understand(request, families)
+        return understand_with(
+            model.client, request, families, share_names=model.share_names, share_rows=model.share_rows
+        )
 
 
 def assemble(models: ModelBook, custom: Sequence[Agent]) -> Team:
-    """The rule-based team with the caller's own sub-task agents.
+    """The team, with the caller's own sub-task agents: rule-based, or on top of the rules with language models.
 
     Raises:
         ConfigurationError: for custom agents that cannot be (see `roster`).
     """
-    return Team(models=models, agents=roster((DATA_AGENT, MODEL_AGENT), custom))
+    if not models.by_role:
+        return Team(models=models, agents=roster((DATA_AGENT, MODEL_AGENT), custom))
+    agents = roster((DATA_AGENT_WITH_MODEL, MODEL_AGENT_WITH_MODEL), custom)
+    return Team(models=models, agents=agents, planner=make_plans_with_model)

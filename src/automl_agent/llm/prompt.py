@@ -52,7 +52,9 @@ def _capped(value: Any, longest: int) -> Any:
     if isinstance(value, str):
         return value if len(value) <= longest else f"{value[:longest]}… ({len(value)} characters)"
     if isinstance(value, Mapping):
-        return {str(_capped(str(key), longest)): _capped(item, longest) for key, item in list(value.items())[:MOST_ITEMS]}
+        return {
+            str(_capped(str(key), longest)): _capped(item, longest) for key, item in list(value.items())[:MOST_ITEMS]
+        }
     if isinstance(value, Sequence):
         return [_capped(item, longest) for item in value[:MOST_ITEMS]]
     return value
@@ -64,7 +66,11 @@ def _environment(folder: str) -> Environment:
     from jinja2.sandbox import SandboxedEnvironment
 
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
     )
     environment.filters["data"] = fenced
     return environment

@@ -11,7 +11,7 @@ from automl_agent.nodes.make_plans import current_plans
 from automl_agent.nodes.publishing import announce, publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Trial
+from automl_agent.records import Params, Shortlist, Trial
 from automl_agent.search.engine import Search
 from automl_agent.search.rungs import full_fidelity
 from automl_agent.search.runner import TrialRunner, ranked
@@ -30,7 +30,10 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
     progress: dict[str, float] = {}
     search = Search(
-        runner, until=stage.until(state["phases"]["implement"]), on_better=_publisher(stage, runner, state, progress)
+        runner,
+        until=stage.until(state["phases"]["implement"]),
+        on_better=_publisher(stage, runner, state, progress),
+        spaces=_spaces(state),
     )
     finished = search.run(_probes(state), [trial for trial in known if trial.plan])
     runner.pool.cancel()  # nothing may run beside the measurements that follow
@@ -60,6 +63,16 @@ def _pool(runner: TrialRunner, full: list[Trial], probes: list[Trial], baseline:
                 :KEPT
             ]
     return baseline
+
+
+def _spaces(state: State) -> dict[str, dict[str, Params]]:
+    """Where the agents of this round said that tuning should search; the first word on a candidate counts."""
+    plans = {plan.id for plan in current_plans(state)}
+    spaces: dict[str, dict[str, Params]] = {}
+    for result in state.get("results", {}).values():
+        if result.plan in plans and isinstance(result.output, Shortlist):
+            spaces = {**result.output.spaces, **spaces}
+    return spaces
 
 
 def _probes(state: State) -> list[Trial]:

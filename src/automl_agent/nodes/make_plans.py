@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.types import interrupt
@@ -14,6 +15,9 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import DataRecipe, Plan
 from automl_agent.search.budget import delivery_reserve, quotas, shares
+
+PLANNING = 0.15
+"""Share of the budget that a language model may take to plan."""
 
 
 def make_plans(state: State, stage: Stage) -> dict[str, Any]:
@@ -32,13 +36,16 @@ def make_plans(state: State, stage: Stage) -> dict[str, Any]:
         evidence=tuple(state.get("evidence", {}).values()),
         trials=tuple({**state.get("trials", {}), **state.get("full", {})}.values()),
         agents={agent.name: agent.description for agent in stage.services.team.agents.values()},
+        data=stage.artifacts.path(profile.data),
+        language_model=stage.language_model,
+        patience=stage.patience(PLANNING),
     )
     plans = stage.services.team.planner(briefing)
     for item in plans:
         stage.emit(PlanMade(plan=item))
     return {
         "plans": {item.id: item for item in plans},
-        "phases": phases(state, stage),
+        "phases": phases(state, stage, plans),
         "quota": quota(state, stage, len(plans)),
     }
 
@@ -68,8 +75,12 @@ def _may_be_missed(state: State) -> bool:
     return any(constraint.measure != "model_family" for constraint in task.constraints)
 
 
-def phases(state: State, stage: Stage) -> dict[str, float]:
-    """When the phases of this round end, in seconds of the run's clock."""
+def phases(state: State, stage: Stage, plans: Sequence[Plan]) -> dict[str, float]:
+    """When the phases of this round end, in seconds of the run's clock.
+
+    Plans of a language model get more time to explore: their agents wait for answers and run what was written.
+    """
+    guided = any(plan.by == "model" for plan in plans)
     profile = state["profile"]
     assert profile is not None
     part = shares(
@@ -77,10 +88,11 @@ def phases(state: State, stage: Stage) -> dict[str, float]:
         reserve=delivery_reserve(stage.budget, profile.rows_train + profile.rows_test),
         revisions_left=stage.settings.max_revisions - state.get("revision", 0),
         may_be_missed=_may_be_missed(state),
+        explore=0.5 if guided else 0.38,
     )
     now = stage.clock.spent()
     return {
-        "agents": now + 0.5 * part.explore,
+        "agents": now + (0.7 if guided else 0.5) * part.explore,
         "try_plans": now + part.explore,
         "implement": now + part.explore + part.implement,
     }
@@ -108,4 +120,4 @@ def approve(state: State, stage: Stage) -> dict[str, Any]:
     plans = [item.model_dump(mode="json") for item in current_plans(state)]
     approved = interrupt({"approve": {"task": task.model_dump(mode="json"), "plans": plans}})
     stage.clock.resume()
-    return {"approved": bool(approved), "phases": phases(state, stage)}
+    return {"approved": bool(approved), "phases": phases(state, stage, current_plans(state))}

@@ -17,7 +17,7 @@ from automl_agent.tasks.registry import families
 def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.plan_only:
         stage.pool.prepare()  # workers import while this process reads
-    understood = stage.services.team.prompt(stage.request, families())
+    understood = stage.services.team.understand(stage.request, families(), stage.language_model)
     if isinstance(understood, Question):
         return {"question": understood, "task": None}
     stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))

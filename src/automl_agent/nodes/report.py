@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
 from automl_agent.delivery.summary import requirement
+from automl_agent.errors import AutoMLError
 from automl_agent.execution.home import write_durably
+from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.nodes.grade import last_verdict
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Report, Status, Trial
+from automl_agent.nodes.telling import modules, told
+from automl_agent.records import CodeModule, Report, Status, Trial
 
 PACKAGES = (
     "automl-agent",
@@ -63,8 +67,7 @@ def _delivered(state: State, stage: Stage) -> Report:
     for check in (bundle.server, bundle.retrain):
         if check is not None and not check.ok:
             status, reason = "failed", f"The bundle did not pass its own check: {check.text}"
-    page = _page(state, stage)
-    return Report(
+    result = Report(
         status=status,
         reason=reason,
         score=grade.score,
@@ -79,16 +82,19 @@ def _delivered(state: State, stage: Stage) -> Report:
         constraints=verdict.checks,
         bundle=bundle.path,
         predictions=str(Path(state["out"]) / "predictions.csv"),
-        report=page,
         **_common(state, stage),
     )
+    result = told(state, stage, result)
+    costs = {"cost": stage.ledger.costs(stage.run_id), "calls": stage.ledger.calls(stage.run_id)}  # the summary's, too
+    result = result.model_copy(update=costs)
+    return result.model_copy(update={"report": _page(state, stage, result)})
 
 
-def _page(state: State, stage: Stage) -> str | None:
+def _page(state: State, stage: Stage, result: Report) -> str | None:
     """Write the page. A fault of a plot must not cost the model."""
     page = Path(state["out"]) / "report.html"
     try:
-        write_report(page, _content(state, stage))
+        write_report(page, _content(state, stage, result))
     except Exception as error:
         stage.remark(f"The report page could not be drawn: {type(error).__name__}: {error}", "warning")
         return None
@@ -105,6 +111,8 @@ def _common(state: State, stage: Stage) -> dict[str, Any]:
         "revisions": state.get("revision", 0),
         "seconds": _seconds(state, stage),
         "cost": stage.ledger.costs(stage.run_id),
+        "calls": stage.ledger.calls(stage.run_id),
+        "code": modules(state),
         "warnings": _warnings(state, stage),
         "versions": versions(),
     }
@@ -141,8 +149,10 @@ def _plan(state: State, plan_id: str) -> dict[str, Any]:
         "title": plan.title,
         "verdict": "not tried" if verdict is None else "passed" if verdict.passed else "failed",
         "score": best,
+        "by": plan.by,
         "models": list(plan.models),
         "steps": list(plan.steps),
+        "features": list(plan.features),
         "notes": list(plan.notes),
     }
 
@@ -158,7 +168,7 @@ def _seconds(state: State, stage: Stage) -> dict[str, float]:
 
 
 def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
-    texts = list(state.get("warnings", {}).values())
+    texts = [*state.get("warnings", {}).values(), *_model_troubles(stage), *_weak_sandbox(state, stage)]
     verdict, grade, profile = state.get("verdicts", {}).get("grade"), state.get("grade"), state.get("profile")
     if verdict is not None:
         texts += verdict.warnings
@@ -178,6 +188,24 @@ def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
+def _model_troubles(stage: Stage) -> list[str]:
+    """What went wrong with language models, once for each kind: the rules took over there."""
+    failed = Counter((call.model, call.outcome) for call in stage.ledger.calls(stage.run_id) if call.outcome != "ok")
+    return [
+        f"The language model {model} failed with {outcome!r} in {count} of its calls; there the rules decided."
+        for (model, outcome), count in failed.items()
+    ]
+
+
+def _weak_sandbox(state: State, stage: Stage) -> list[str]:
+    if not modules(state):
+        return []
+    layers = open_sandbox(stage.settings.sandbox).layers()
+    if layers.tier in ("files", "full"):
+        return []
+    return [f"Generated code ran in a weak sandbox ({layers.tier}). Missing: {'; '.join(layers.missing)}."]
+
+
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -188,7 +216,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _content(state: State, stage: Stage) -> ReportContent:
+def _content(state: State, stage: Stage, result: Report) -> ReportContent:
     task, profile, solution = state["task"], state["profile"], state["solution"]
     grade, bundle = state["grade"], state["bundle"]
     assert task is not None and profile is not None and solution is not None
@@ -219,10 +247,31 @@ def _content(state: State, stage: Stage) -> ReportContent:
         learning_curve=tuple(json.loads((facts / "learning_curve.json").read_text(encoding="utf-8"))),
         progress=tuple({"seconds": float(at), "score": score} for at, score in state.get("progress", {}).items()),
         seconds=_seconds(state, stage),
-        cost=stage.ledger.costs(stage.run_id),
-        warnings=_warnings(state, stage),
+        cost=result.cost,
+        calls=result.calls,
+        code=result.code,
+        sources={module.id: _source(stage, module) for module in result.code},
+        summary=result.summary,
+        summary_by=result.summary_by,
+        sandbox=_sandbox(stage) if result.code else "",
+        warnings=result.warnings,
         versions=versions(),
     )
+
+
+def _source(stage: Stage, module: CodeModule) -> str:
+    """The source of a written module, for the page; empty when it cannot be read."""
+    try:
+        return (stage.artifacts.path(module.id) / "module.py").read_text(encoding="utf-8")
+    except (OSError, AutoMLError):
+        return ""
+
+
+def _sandbox(stage: Stage) -> str:
+    """What confined the written code, in words."""
+    layers = open_sandbox(stage.settings.sandbox).layers()
+    missing = f"; missing: {', '.join(layers.missing)}" if layers.missing else ""
+    return f"{layers.tier} ({', '.join(layers.used)}){missing}"
 
 
 def _all_trials(state: State) -> tuple[Trial, ...]:

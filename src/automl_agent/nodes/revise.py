@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from automl_agent.agents.reviser import gather_evidence
+from automl_agent.agents.with_model.reviser import advised
 from automl_agent.nodes.make_plans import current_plans, new_steps
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.search.budget import delivery_reserve
 
+ADVICE = 0.06
+"""Share of the budget that a language model may take to say what to aim at."""
 LEAST = 4.0
 """Seconds below which another round could not run a single new candidate."""
 
@@ -20,7 +24,7 @@ def revise(state: State, stage: Stage) -> dict[str, Any]:
     verdicts = [state["verdicts"][plan.id] for plan in current_plans(state)]
     if f"solution-{revision}" in state["verdicts"]:
         verdicts.append(state["verdicts"][f"solution-{revision}"])
-    evidence = stage.services.team.reviser(
+    evidence = gather_evidence(
         stage.family(task),
         task.metric,
         verdicts,
@@ -29,6 +33,10 @@ def revise(state: State, stage: Stage) -> dict[str, Any]:
         new_steps(state, stage),
         revision,
     )
+    model, profile = stage.language_model, state["profile"]
+    if model is not None and profile is not None and model.speaks("reviser"):
+        data = stage.artifacts.path(profile.data)
+        evidence = advised(evidence, task, profile, data, model, stage.patience(ADVICE))
     for reason in evidence.failed:
         stage.remark(f"Revision {revision + 1}: {reason}")
     return {"evidence": {str(revision): evidence}, "revision": revision + 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.errors import GraphBubbleUp
@@ -12,7 +13,7 @@ from automl_agent.agents.bench import Bench
 from automl_agent.errors import ConfigurationError
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import AgentInput
-from automl_agent.records import DataRecipe, Shortlist, SubTask, Suggestions, TaskResult
+from automl_agent.records import CodeModule, DataRecipe, Shortlist, SubTask, Suggestions, TaskResult
 
 
 def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     except Exception as error:  # the boundary to an agent, possibly the caller's own
         text = f"{type(error).__name__}: {error}"
         stage.remark(f"Agent {agent.name} failed on plan {subtask.plan.id}: {text}", "warning")
-        result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text)
+        result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text, modules=tuple(bench.modules))
     result = result.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
     key = f"{subtask.plan.id}/{agent.name}"
     return {"results": {key: result}, "counts": {key: bench.runner.count}}
@@ -43,7 +44,8 @@ def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:
         role=agent.name,
         output=output,
         measurements=tuple(bench.measurements),
-        summary=_summary(output),
+        modules=tuple(bench.modules),
+        summary=_summary(output, bench.modules),
     )
 
 
@@ -61,10 +63,17 @@ def _bench(state: AgentInput, stage: Stage) -> Bench:
         plans=stage.settings.plans,
         plan=subtask.plan.id,
         role=subtask.role,
+        language_model=stage.language_model,
+        new_folder=lambda name: stage.artifacts.create(stage.run_id, name),
     )
 
 
-def _summary(output: DataRecipe | Shortlist | Suggestions) -> str:
+def _summary(output: DataRecipe | Shortlist | Suggestions, modules: Sequence[CodeModule]) -> str:
+    written = "".join(f"; {module.kind} module {module.status}: {module.reason}" for module in modules)
+    return _decided(output) + written
+
+
+def _decided(output: DataRecipe | Shortlist | Suggestions) -> str:
     match output:
         case DataRecipe():
             return f"keeps {', '.join(output.steps) or 'no extra step'}; drops {', '.join(output.rejected) or 'none'}"

@@ -15,15 +15,19 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from automl_agent.agents.allowed import allowed_candidates
+from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.team import Team
+from automl_agent.errors import SandboxError
 from automl_agent.events import Event, Remark, StageFinished, StageStarted
 from automl_agent.execution.artifacts import LocalArtifactStore, private_folder
 from automl_agent.execution.ledger import Clock, Ledger
 from automl_agent.execution.local import LocalExecutor
 from automl_agent.execution.protocol import ArtifactStore, Executor, Pool
+from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.execution.stopping import stop_requested
 from automl_agent.execution.trials import TrialStore
 from automl_agent.knowledge.protocol import Retriever
+from automl_agent.llm.client import Client
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.search.runner import TrialRunner
@@ -107,6 +111,42 @@ class Stage:
     def trials(self) -> TrialStore:
         return TrialStore(self.settings.home_path)
 
+    # ------------------------------------------------------------ language models
+
+    @functools.cached_property
+    def language_model(self) -> LanguageModel | None:
+        """What the agents of this stage ask; `None` where the caller gave no model."""
+        book, settings = self.services.team.models, self.settings
+        if not book.by_role:
+            return None
+        if self.request.max_cost is not None:
+            settings = settings.model_copy(update={"max_cost": self.request.max_cost})
+        client = Client(
+            book,
+            settings,
+            home=settings.home_path,
+            run_id=self.run_id,
+            emit=self.emit,
+            seconds_left=self.left,
+            stage=self.name,
+        )
+        code = settings.write_code and client.speaks("coder") and not self.sandbox_problem
+        return LanguageModel(client, settings.share_names, settings.share_rows, write_code=code)
+
+    @functools.cached_property
+    def sandbox_problem(self) -> str:
+        """Why generated code cannot run as the settings require; empty when it can."""
+        try:
+            open_sandbox(self.settings.sandbox)
+        except SandboxError as error:
+            return str(error)
+        return ""
+
+    def patience(self, share: float) -> float:
+        """Seconds that a language model may take for one answer: a share of the budget, so that a slow one costs
+        that much at most."""
+        return share * self.budget
+
     # ------------------------------------------------------------ work
 
     @property
@@ -141,6 +181,7 @@ class Stage:
             seed=self.seed,
             max_trials=limit,
             revision=revision,
+            sandbox=self.settings.sandbox,
         )
 
 

@@ -10,10 +10,10 @@ from automl_agent.verifiers.base import RequestCase, judge
 
 
 def verify_request(_state: State, stage: Stage) -> dict[str, Any]:
-    request = stage.request
-    verdict = judge(stage.services.verifiers, "request", RequestCase(request), "request")
+    model = stage.language_model
+    case = RequestCase(stage.request, client=model.client if model else None)
+    verdict = judge(stage.services.verifiers, "request", case, "request")
     update: dict[str, Any] = {"verdicts": {"request": verdict}}
-    if stage.services.team.models.by_role:
-        text = "A language model was given; the agents of this release work by rules and did not call it."
-        update["warnings"] = {"model": text}
+    if model is not None and stage.settings.write_code and stage.sandbox_problem:
+        update["warnings"] = {"sandbox": f"No code was written by the language model: {stage.sandbox_problem}"}
     return update

@@ -26,18 +26,19 @@ def delivery_reserve(budget: float, rows: int) -> float:
     return min(9.0 + rows / 10_000, 0.42 * budget)
 
 
-def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: bool) -> Shares:
+def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: bool, explore: float = 0.38) -> Shares:
     """Share out the `left` seconds of a run before a round of planning.
 
     Args:
         reserve: seconds kept for delivery.
         revisions_left: rounds that may still follow this one.
         may_be_missed: whether the user set a score that this round could fail to reach.
+        explore: share of the working time for agents and the first comparison.
     """
     usable = max(0.0, left - reserve)
     keep = max(0.35 * usable, min(8.0, 0.5 * usable)) if revisions_left > 0 and may_be_missed else 0.0
     working = usable - keep
-    return Shares(explore=0.38 * working, implement=0.62 * working, keep=keep)
+    return Shares(explore=explore * working, implement=(1 - explore) * working, keep=keep)
 
 
 def quotas(trials: int | None, *, agents: int, plans: int, keep: bool) -> dict[str, int | None]:

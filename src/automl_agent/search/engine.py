@@ -6,10 +6,10 @@ One component over the candidates of all plans: the plans compete for one budget
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl_agent.records import CandidateChoice, Trial
+from automl_agent.records import CandidateChoice, Params, Trial
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
 from automl_agent.search.tuning import Tuner
@@ -30,6 +30,8 @@ class Search:
     """`time.monotonic()` at which the search must end."""
     on_better: Callable[[Trial], None]
     """Called with each trial at full fidelity that is the best so far."""
+    spaces: Mapping[str, Mapping[str, Params]] = field(default_factory=dict)
+    """Search spaces to tune in instead of the declared ones, by candidate."""
     full: list[Trial] = field(default_factory=list)
     tried: list[Trial] = field(default_factory=list)
 
@@ -123,7 +125,7 @@ class Search:
             candidate = self.runner.candidate(trial.candidate)
             if not candidate.space or trial.candidate in {base.candidate for _, base in chosen}:
                 continue
-            tuner = Tuner(candidate, metric, self.runner.seed)
+            tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(trial.candidate))
             for known in probed:
                 if known.candidate == trial.candidate and known.steps == trial.steps:
                     tuner.learn(known)

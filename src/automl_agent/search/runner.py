@@ -79,6 +79,8 @@ class TrialRunner:
     revision: int = 0
     count: int = 0
     memory_mb: float = 6000.0
+    sandbox: str = "auto"
+    """`Settings.sandbox`: where candidates run that a language model wrote part of."""
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -205,6 +207,8 @@ class TrialRunner:
             "out": str(self.store.folder(item.keys[fold])),
             "time_limit": time_limit,
         }
+        if item.candidate.generated:
+            arguments |= {"sandbox": self.sandbox, "seconds": left}
         out = str(arguments["out"])
         with _lock:
             known = _in_flight.get(out)

@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 class Tuner:
     """A TPE study over one candidate's space, seeded by what was measured before (Bergstra et al. 2011; Optuna)."""
 
-    def __init__(self, candidate: Candidate, metric: MetricSpec, seed: int) -> None:
+    def __init__(
+        self, candidate: Candidate, metric: MetricSpec, seed: int, space: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """
+        Args:
+            space: Where to search instead of the candidate's whole space.
+        """
         import optuna
 
         self.candidate = candidate
         self.called = candidate.name
         """What trials call the candidate: a user's own goes by the path of its file."""
         self.metric = metric
+        self.space = space or candidate.space
         self._open: dict[str, optuna.trial.Trial] = {}
         self._fixed: Params = {}
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, multivariate=True)
@@ -39,7 +46,7 @@ class Tuner:
         self.called = trial.candidate
         if trial.score is None:
             return
-        distributions = {name: _distribution(spec) for name, spec in self.candidate.space.items()}
+        distributions = {name: _distribution(spec) for name, spec in self.space.items()}
         params = {
             name: trial.params[name] for name in distributions if _fits(distributions[name], trial.params.get(name))
         }
@@ -53,7 +60,7 @@ class Tuner:
 
     def ask(self, base: Params, plan: str) -> tuple[str, CandidateChoice]:
         """The next configuration: `base`, with every parameter of the space suggested."""
-        trial = self.study.ask({name: _distribution(spec) for name, spec in self.candidate.space.items()})
+        trial = self.study.ask({name: _distribution(spec) for name, spec in self.space.items()})
         token = f"{plan}:{trial.number}"
         self._open[token] = trial
         params = {**base, **trial.params}
