@@ -51,6 +51,7 @@ TESTING = [
     "StaticRetriever",
     "by_role",
     "by_schema",
+    "by_words",
     "check_candidate",
     "check_executor",
     "faults",

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from automl_agent.testing.candidates import check_candidate
     from automl_agent.testing.chat import ScriptedChatModel
     from automl_agent.testing.doubles import InlineExecutor, StaticRetriever
+    from automl_agent.testing.exchange import Call, Fault, Reply
     from automl_agent.testing.executors import check_executor
     from automl_agent.testing.model_server import ModelServer
-    from automl_agent.testing.script import Call, Fault, Reply, ScriptEnded, by_role, by_schema
+    from automl_agent.testing.script import ScriptEnded, by_role, by_schema, by_words
 
 __all__ = [
     "Call",
@@ -35,14 +36,18 @@ __all__ = [
     "StaticRetriever",
     "by_role",
     "by_schema",
+    "by_words",
     "check_candidate",
     "check_executor",
     "faults",
 ]
 
 _HOMES = {
+    "Call": "exchange",
+    "Fault": "exchange",
     "InlineExecutor": "doubles",
     "ModelServer": "model_server",
+    "Reply": "exchange",
     "ScriptedChatModel": "chat",
     "StaticRetriever": "doubles",
     "check_candidate": "candidates",

@@ -23,7 +23,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, PrivateAttr
 
 from automl_agent.testing.completions import arguments, content, finish_reason, pieces, tool_calls
-from automl_agent.testing.script import Call, Fault, FaultBook, Reply, Script, ScriptLike, by_role, by_schema
+from automl_agent.testing.exchange import Call, Fault, Reply
+from automl_agent.testing.script import FaultBook, Script, ScriptLike, by_role, by_schema, by_words
 
 Structured = Literal["json_schema", "function_calling", "none"]
 
@@ -68,6 +69,13 @@ class ScriptedChatModel(BaseChatModel):
     ) -> ScriptedChatModel:
         """One script for each name of a schema; questions for text have the name `""`."""
         return cls(by_schema(scripts, otherwise), **fields)
+
+    @classmethod
+    def by_words(
+        cls, scripts: Mapping[str, ScriptLike], otherwise: ScriptLike | None = None, **fields: Any
+    ) -> ScriptedChatModel:
+        """One script for each text that a question may hold."""
+        return cls(by_words(scripts, otherwise), **fields)
 
     @property
     def calls(self) -> list[Call]:

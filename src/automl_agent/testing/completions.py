@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from automl_agent.testing.script import Call, Reply
+from automl_agent.testing.exchange import Call, Reply
 
 PIECE = 16
 """Characters in one event of a stream."""

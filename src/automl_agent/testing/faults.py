@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from automl_agent.testing.script import Call, Fault, HttpAnswer, Reply, Wire
+from automl_agent.testing.exchange import Call, Fault, HttpAnswer, Reply, Wire
 
 # ---------------------------------------------------------------- the model's
 
@@ -107,30 +107,35 @@ def invented(**values: Any) -> Fault:
 # --------------------------------------------------------------- the server's
 
 
-def refused(status: int, code: str, message: str, **headers: str) -> Fault:
+def http_error(name: str, status: int, code: str, message: str, **headers: str) -> Fault:
     """An error of the server in OpenAI's form; headers as `Retry_After="2"`."""
     body = json.dumps({"error": {"message": message, "type": code, "param": None, "code": code}})
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fault(code, http=HttpAnswer(status, body, named))
+    return Fault(name, http=HttpAnswer(status, body, named))
 
 
 _SLOW_DOWN = (429, "rate_limit_exceeded", "Rate limit reached for requests.")
-UNAUTHORIZED = refused(401, "invalid_api_key", "Incorrect API key provided.")
-MODEL_NOT_FOUND = refused(404, "model_not_found", "The model does not exist or you do not have access to it.")
-RATE_LIMITED = refused(*_SLOW_DOWN)
-OUT_OF_QUOTA = refused(429, "insufficient_quota", "You exceeded your current quota.")
-RETRY_SOON = refused(*_SLOW_DOWN, Retry_After="0.05")
-RETRY_IN_AN_HOUR = refused(*_SLOW_DOWN, Retry_After="3600")
-SERVER_ERROR = refused(500, "server_error", "The server had an error while processing your request.")
-UNAVAILABLE = refused(503, "overloaded", "The engine is currently overloaded.")
-CONTEXT_TOO_LONG = refused(
-    400, "context_length_exceeded", "This model's maximum context length is 8192 tokens. Your messages have more."
+UNAUTHORIZED = http_error("unauthorized", 401, "invalid_api_key", "Incorrect API key provided.")
+MODEL_NOT_FOUND = http_error(
+    "model_not_found", 404, "model_not_found", "The model does not exist or you do not have access to it."
 )
-NO_JSON_SCHEMA = refused(400, "unsupported", "This server does not support response_format.").where(
-    when=lambda call: "response_format" in call.body
+RATE_LIMITED = http_error("rate_limited", *_SLOW_DOWN)
+OUT_OF_QUOTA = http_error("out_of_quota", 429, "insufficient_quota", "You exceeded your current quota.")
+RETRY_SOON = http_error("retry_soon", *_SLOW_DOWN, Retry_After="0.05")
+RETRY_IN_AN_HOUR = http_error("retry_in_an_hour", *_SLOW_DOWN, Retry_After="3600")
+SERVER_ERROR = http_error("server_error", 500, "server_error", "The server had an error while processing your request.")
+UNAVAILABLE = http_error("unavailable", 503, "overloaded", "The engine is currently overloaded.")
+CONTEXT_TOO_LONG = http_error(
+    "context_too_long",
+    400,
+    "context_length_exceeded",
+    "This model's maximum context length is 8192 tokens. Your messages have more.",
 )
+NO_JSON_SCHEMA = http_error(
+    "no_json_schema", 400, "unsupported", "This server does not support response_format."
+).where(when=lambda call: "response_format" in call.body)
 """A server without structured output: it refuses questions that ask for it, and answers the others."""
-NO_TOOLS = refused(400, "unsupported", "This model does not support tools.").where(
+NO_TOOLS = http_error("no_tools", 400, "unsupported", "This model does not support tools.").where(
     when=lambda call: "tools" in call.body
 )
 NOT_JSON = Fault("not_json", http=HttpAnswer(200, "{'choices': [oops"))
@@ -181,6 +186,14 @@ CUT = Fault("cut", wire=lambda wire, data: wire.send(_half(data)))
 """The connection is closed politely in the middle: of a stream, that looks like the end of the answer."""
 DRIPPING = dripping()
 SILENT = silent()
+
+MODEL = (EMPTY, NULL, REFUSAL, FILTERED, OTHER_LANGUAGE, TRUNCATED, PROSE, FENCED, WRONG_ENUM, NO_USAGE)
+SERVER = (UNAUTHORIZED, MODEL_NOT_FOUND, RATE_LIMITED, OUT_OF_QUOTA, RETRY_SOON, RETRY_IN_AN_HOUR, SERVER_ERROR,
+          UNAVAILABLE, BAD_GATEWAY, CONTEXT_TOO_LONG, NO_JSON_SCHEMA, NO_TOOLS, NOT_JSON, NO_CHOICES,
+          HTML_PAGE)  # fmt: skip
+NETWORK = (RESET, CUT, DRIPPING, SILENT)
+ALL = (*MODEL, *SERVER, *NETWORK)
+"""To parametrise a test with: `ids=lambda fault: fault.name`."""
 
 
 def unused_url() -> str:

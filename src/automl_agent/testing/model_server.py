@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from automl_agent.testing.completions import completion, events
+from automl_agent.testing.exchange import Call, Fault, HttpAnswer, Reply
 from automl_agent.testing.recordings import Recorder, Recording, forwarded
-from automl_agent.testing.script import Call, Fault, FaultBook, HttpAnswer, Reply, Script, ScriptLike
+from automl_agent.testing.script import FaultBook, Script, ScriptLike
 from automl_agent.testing.serving import Sent, Server, error
 
 LOST = Reply("This answer is long enough to be cut in the middle, and it does not arrive as a whole.")
@@ -60,6 +61,8 @@ class ModelServer:
         """What is replayed; its `substitutes` tell which answers are guesses."""
         self._script = Script(script)
         self._faults = FaultBook(fault)
+        if upstream:
+            self._faults.must_not_speak()
         self._upstream = upstream.rstrip("/")
         self._recorder = Recorder(Path(record)) if record is not None else None
         self._requests: list[Call] = []
@@ -72,6 +75,7 @@ class ModelServer:
     ) -> ModelServer:
         """A server that answers from a recording."""
         server = cls(fault=fault)
+        server._faults.must_not_speak()
         server.recording = Recording(Path(path), strict=strict)
         return server
 

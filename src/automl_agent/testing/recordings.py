@@ -13,7 +13,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from automl_agent.testing.script import Call, HttpAnswer
+from automl_agent.testing.exchange import Call, HttpAnswer
 from automl_agent.testing.serving import error
 
 VOLATILE = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key"})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from automl_agent.testing.script import Call, Fault, HttpAnswer
+from automl_agent.testing.exchange import Call, Fault, HttpAnswer
 
 SECRET = frozenset({"authorization", "api-key", "x-api-key", "cookie"})
 """Headers that hold keys."""
@@ -54,7 +55,9 @@ class Server(ThreadingHTTPServer):
         self._thread.join(5)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone away is no news."""
+        """A client that has gone away is no news; anything else is a mistake in a test."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 def error(status: int, code: str, message: str) -> HttpAnswer:
@@ -63,7 +66,7 @@ def error(status: int, code: str, message: str) -> HttpAnswer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request on its own connection. It is the `script.Wire` of the network's faults."""
+    """One request on its own connection. It is the `exchange.Wire` of the network's faults."""
 
     server: Server
     timeout = 30
@@ -93,7 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def reset(self) -> None:
         """Break the connection, so that the other side sees an error and not an end."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        )
         socket.close(self.connection.detach())
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -117,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": answer.content_type, "Connection": "close", **answer.headers}
         if not answer.content_type.startswith("text/event-stream"):  # a stream does not know its length beforehand
             headers["Content-Length"] = str(len(body))
-        lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        lines = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('Unknown', ''))[0]}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = "\r\n".join([*lines, "", ""]).encode() + body
         if sent.fault is not None and sent.fault.wire is not None:
