@@ -20,7 +20,7 @@ from automl_agent.execution.lease import Holder
 from automl_agent.execution.ledger import Ledger
 from automl_agent.execution.runs import RunManifest, list_runs, new_run_id, read_manifest, write_manifest
 from automl_agent.execution.trials import TrialStore
-from automl_agent.records import Request
+from automl_agent.records import ModelCall, Request
 from automl_agent.settings import Settings
 
 
@@ -227,15 +227,40 @@ def test_a_holder_is_told_from_another_process_with_its_number() -> None:
     assert not elsewhere.is_live(heartbeat=time.time() - 60)
 
 
-def test_calls_add_up_and_a_repeated_one_counts_once(tmp_path: Path) -> None:
+PAID = ModelCall(role="planner", model="gpt-5", outcome="ok", seconds=1.5, input_tokens=100, output_tokens=10, usd=0.5,
+                 stage="make_plans", plan="p1")  # fmt: skip
+
+
+def test_calls_add_up_and_answers_from_memory_cost_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    assert ledger.costs("run") == {"usd": 0.0, "calls": 0, "input_tokens": 0, "output_tokens": 0}
-    ledger.record_call("run", "planner", 100, 10, 0.5, "key")
-    ledger.record_call("run", "planner", 100, 10, 0.5, "key")
-    ledger.record_call("run", "planner", 1, 2, 0.25)
-    ledger.record_call("run", "planner", 1, 2, 0.25)
-    ledger.record_call("other", "planner", 1, 2, 0.25, "key")
-    assert Ledger(tmp_path).costs("run") == {"usd": 1.0, "calls": 3, "input_tokens": 102, "output_tokens": 14}
+    nothing = {"usd": 0.0, "calls": 0, "input_tokens": 0, "output_tokens": 0, "cached_calls": 0}
+    assert ledger.costs("run") == nothing
+    unpriced = PAID.model_copy(update={"usd": None, "outcome": "truncated"})
+    cached = PAID.model_copy(update={"cached": True})
+    for call in (PAID, PAID, unpriced, cached):
+        ledger.record_call("run", call, key="key")
+    ledger.record_call("other", PAID)
+    costs = Ledger(tmp_path).costs("run")
+    assert costs == {"usd": 1.0, "calls": 3, "input_tokens": 300, "output_tokens": 30, "cached_calls": 1}
+    assert Ledger(tmp_path).calls("run") == (PAID, PAID, unpriced, cached)
+
+
+def test_a_call_is_recorded_before_it_is_made_and_settled_afterwards(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    number = ledger.record_call("run", PAID)
+    ledger.record_call("run", PAID)
+    settled = PAID.model_copy(update={"outcome": "server", "input_tokens": 0, "output_tokens": 0, "usd": 0.0})
+    ledger.settle_call(number, settled)
+    assert ledger.calls("run") == (settled, PAID)
+    assert ledger.costs("run")["calls"] == 2
+
+
+def test_a_home_of_the_first_release_takes_calls_of_this_one(tmp_path: Path) -> None:
+    old = Database(tmp_path / "ledger.sqlite", ("CREATE TABLE calls (run_id TEXT, role TEXT, usd REAL)",))
+    old.write("INSERT INTO calls VALUES ('run', 'planner', 1.0)")
+    ledger = Ledger(tmp_path)
+    ledger.record_call("run", PAID)
+    assert ledger.costs("run")["usd"] == 0.5
 
 
 def test_test_reads_count_runs(tmp_path: Path) -> None:

@@ -15,18 +15,23 @@ from automl_agent.errors import InputError
 from automl_agent.execution.database import Database, open_database
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.lease import HEARTBEAT_SECONDS, Holder
+from automl_agent.records import ModelCall
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS clocks (run_id TEXT PRIMARY KEY, seconds REAL NOT NULL)",
-    """CREATE TABLE IF NOT EXISTS calls (
-        run_id TEXT NOT NULL, role TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-        usd REAL NOT NULL, key TEXT, UNIQUE (run_id, key))""",
+    """CREATE TABLE IF NOT EXISTS model_calls (
+        id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, key TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
+        outcome TEXT NOT NULL, seconds REAL NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+        usd REAL, estimated INTEGER NOT NULL, cached INTEGER NOT NULL, stage TEXT NOT NULL, plan TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS model_calls_by_run ON model_calls (run_id)",
     "CREATE TABLE IF NOT EXISTS test_reads (fingerprint TEXT, run_id TEXT, PRIMARY KEY (fingerprint, run_id))",
     """CREATE TABLE IF NOT EXISTS leases (
         run_id TEXT PRIMARY KEY, pid INTEGER NOT NULL, machine TEXT NOT NULL, started TEXT NOT NULL,
         token TEXT NOT NULL, heartbeat REAL NOT NULL)""",
 )
 
+_CALL_FIELDS = ("role", "model", "outcome", "seconds", "input_tokens", "output_tokens", "usd", "estimated", "cached",
+                "stage", "plan")  # fmt: skip
 _TICK_SECONDS = 0.25
 
 
@@ -87,6 +92,10 @@ _clocks: dict[tuple[Database, str], Clock] = {}
 _making_clocks = threading.Lock()
 
 
+def _values(call: ModelCall) -> tuple[object, ...]:
+    return tuple(getattr(call, name) for name in _CALL_FIELDS)
+
+
 class Ledger:
     """The accounts of all runs of a home folder, in `home/ledger.sqlite`. Threads and processes may share it."""
 
@@ -107,21 +116,55 @@ class Ledger:
             clock.budget = budget
             return clock
 
-    def record_call(
-        self, run_id: str, role: str, input_tokens: int, output_tokens: int, usd: float, key: str | None = None
-    ) -> None:
-        """Record a paid call of a language model. A `key` that the run has already is not counted again."""
-        self._database.write(
-            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?)",
-            run_id, role, input_tokens, output_tokens, usd, key or None,
-        )  # fmt: skip
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Reads and writes in here are one step for all threads and processes."""
+        with self._database.transaction():
+            yield
+
+    def record_call(self, run_id: str, call: ModelCall, *, key: str = "") -> int:
+        """Record a request to a language model; gives its number, for `settle_call`.
+
+        Args:
+            key: Of the answer, where `llm.cache` may hold it.
+        """
+        names = ", ".join(("run_id", "key", *_CALL_FIELDS))
+        marks = ", ".join("?" * (len(_CALL_FIELDS) + 2))
+        ((number,),) = self._database.read(
+            f"INSERT INTO model_calls ({names}) VALUES ({marks}) RETURNING id", run_id, key, *_values(call)
+        )
+        return int(number)
+
+    def settle_call(self, number: int, call: ModelCall) -> None:
+        """Say how a recorded call ended, and what it cost in the end."""
+        changes = ", ".join(f"{name} = ?" for name in _CALL_FIELDS)
+        self._database.write(f"UPDATE model_calls SET {changes} WHERE id = ?", *_values(call), number)
+
+    def calls(self, run_id: str) -> tuple[ModelCall, ...]:
+        """Every request of a run to a language model, the oldest first."""
+        rows = self._database.read(
+            f"SELECT {', '.join(_CALL_FIELDS)} FROM model_calls WHERE run_id = ? ORDER BY id", run_id
+        )
+        return tuple(ModelCall.model_validate(dict(zip(_CALL_FIELDS, row, strict=True))) for row in rows)
 
     def costs(self, run_id: str) -> dict[str, float]:
-        """What the run's model calls have cost: `usd`, `calls`, `input_tokens`, `output_tokens`."""
-        ((usd, calls, input_tokens, output_tokens),) = self._database.read(
-            "SELECT total(usd), count(*), total(input_tokens), total(output_tokens) FROM calls WHERE run_id = ?", run_id
+        """What the run's model calls have cost: `usd`, `calls`, `input_tokens`, `output_tokens`.
+
+        Answers from memory cost nothing; they are counted apart, as `cached_calls`. A call whose price is not known
+        adds nothing to `usd`.
+        """
+        ((usd, calls, input_tokens, output_tokens, cached),) = self._database.read(
+            """SELECT total(usd * (1 - cached)), count(*) - total(cached), total(input_tokens * (1 - cached)),
+                      total(output_tokens * (1 - cached)), total(cached) FROM model_calls WHERE run_id = ?""",
+            run_id,
         )
-        return {"usd": usd, "calls": calls, "input_tokens": int(input_tokens), "output_tokens": int(output_tokens)}
+        return {
+            "usd": usd,
+            "calls": int(calls),
+            "input_tokens": int(input_tokens),
+            "output_tokens": int(output_tokens),
+            "cached_calls": int(cached),
+        }
 
     def read_test(self, fingerprint: str, run_id: str) -> int:
         """Note that a run looks at the locked test of these data; gives how many runs have, this one included."""
