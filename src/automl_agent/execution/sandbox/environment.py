@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,18 +17,20 @@ SCRATCH = ".scratch"
 
 def clean_environment(job: SandboxJob) -> dict[str, str]:
     """All variables that a program sees."""
-    scratch = job.work.absolute() / SCRATCH
+    scratch = job.work.resolve() / SCRATCH
     scratch.mkdir(exist_ok=True)
     return {
         **ONE_THREAD,
         "PATH": "/usr/bin:/bin",
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
+        "LOGNAME": "sandbox",  # libraries that ask for the user's name would look into /etc/passwd
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": import_path(),
         "MPLBACKEND": "Agg",
+        "MALLOC_ARENA_MAX": "2",  # of the C library: each arena is address space that counts against the limit
         # Pools of processes need semaphores in /dev/shm, which every sandbox on the machine would share.
         "JOBLIB_MULTIPROCESSING": "0",
         **job.environment,
@@ -35,6 +38,10 @@ def clean_environment(job: SandboxJob) -> dict[str, str]:
 
 
 def import_path() -> str:
-    """Packages that the interpreter does not find by itself: the user's site-packages, and this library."""
-    packages = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    return ":".join(dict.fromkeys([*packages, str(LIBRARY.parent)]))
+    """`PYTHONPATH`: packages that the interpreter does not find by itself, and this library."""
+    return os.pathsep.join(dict.fromkeys([*package_folders(), str(LIBRARY.parent)]))
+
+
+def package_folders() -> list[str]:
+    """Folders of installed packages that we import from, those of the user (`pip install --user`) among them."""
+    return [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]

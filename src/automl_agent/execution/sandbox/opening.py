@@ -6,6 +6,7 @@ import importlib
 
 from automl_agent.errors import InputError, SandboxError
 from automl_agent.execution.sandbox.plain import PlainSandbox
+from automl_agent.execution.sandbox.probing import best
 from automl_agent.execution.sandbox.protocol import Layers, Sandbox
 
 ACCEPTED = "Use auto, require, off, or package.module:Class."
@@ -25,9 +26,11 @@ def open_sandbox(mode: str) -> Sandbox:
     if mode == "off":
         return PlainSandbox()
     if mode in ("auto", "require"):
-        sandbox = PlainSandbox()
-        if mode == "require" and sandbox.layers().tier not in ("files", "full"):
-            raise SandboxError(f"Generated code cannot be confined here: {'; '.join(sandbox.layers().missing)}.")
+        sandbox = best()
+        layers = sandbox.layers()
+        if mode == "require" and layers.tier not in ("files", "full"):
+            missing = "; ".join(layers.missing)
+            raise SandboxError(f"Generated code could read files and use the network here. Missing: {missing}.")
         return sandbox
     if ":" in mode:
         return _own(mode)

@@ -21,10 +21,17 @@ GRACE = 5.0
 
 
 class PlainSandbox:
-    """Runs programs as they are: for platforms other than Linux, and for users who ask for it."""
+    """Runs programs as they are: for users who ask for it, and where nothing else works.
+
+    Args:
+        missing: why there is no more, and what it would take.
+    """
+
+    def __init__(self, missing: str = "confinement: set sandbox to auto") -> None:
+        self._missing = missing
 
     def layers(self) -> Layers:
-        return Layers("none", ("environment", "time"), ("confinement: set sandbox to auto, on Linux",))
+        return Layers("none", ("environment", "time"), (self._missing,))
 
     def run(self, job: SandboxJob, stop: threading.Event | None = None) -> SandboxResult:
         started = time.monotonic()

@@ -1,0 +1,52 @@
+"""The work folder belongs to nobody while a program of nobody runs, and to its owner before and after."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from automl_agent.execution.sandbox.kernel import NOBODY
+
+
+@contextmanager
+def to_nobody(work: str) -> Iterator[None]:
+    """Hand a folder and all that is in it to the user nobody for a while. Nothing else changes its owner.
+
+    A file that is hard-linked is replaced by a copy first: its other names lie elsewhere.
+    """
+    owner = Path(work).stat()
+    for path in _entries(work):
+        if _linked(path):
+            _replace_by_copy(path)
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    try:
+        yield
+    finally:
+        for path in _entries(work):
+            if path.lstat().st_uid == NOBODY:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _entries(folder: str) -> Iterator[Path]:
+    """A folder and everything below it, links not followed. Nothing runs in it meanwhile."""
+    yield Path(folder)
+    for root, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            yield Path(root, name)
+
+
+def _linked(path: Path) -> bool:
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
+
+
+def _replace_by_copy(path: Path) -> None:
+    number, copy = tempfile.mkstemp(dir=path.parent)
+    os.close(number)
+    shutil.copy2(path, copy, follow_symlinks=False)
+    Path(copy).replace(path)

@@ -1,0 +1,87 @@
+"""Which layers work on this machine: found by running a program behind them that tries what they forbid."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from automl_agent.execution.sandbox.plain import PlainSandbox
+from automl_agent.execution.sandbox.protocol import Layers, Sandbox, SandboxJob
+
+PROBE = Path(__file__).with_name("probe.py")
+LAYERS = {
+    "seccomp": "a Linux kernel with seccomp filters, on x86_64 or aarch64",
+    "landlock": "Linux 6.7 or newer with Landlock switched on (lsm=landlock,...)",
+    "bubblewrap": "install bubblewrap, and allow user namespaces",
+    "nobody": "root must be allowed to become another user (CAP_SETUID, CAP_SETGID, CAP_CHOWN)",
+}
+"""Layers that may be missing, in the order in which they are tried, and what each takes."""
+_ALWAYS = ("environment", "limits", "warden")
+_SECONDS = 20.0
+_LINUX = "confinement: needs Linux, or a sandbox of your own (package.module:Class)"
+_SIGNALS = "signals: Linux 6.12 or newer keeps a program from sending signals to your other processes"
+
+
+@cache
+def best() -> Sandbox:
+    """The strongest sandbox that works here. Probed once in a process."""
+    if sys.platform != "linux":
+        return PlainSandbox(_LINUX)
+    wanted = [layer for layer in LAYERS if layer != "nobody" or os.geteuid() == 0]
+    if not trouble(wanted):
+        return confined(wanted)
+    if reason := trouble(()):
+        return PlainSandbox(f"confinement: {reason}")
+    working: list[str] = []
+    missing = []
+    for layer in wanted:
+        if reason := trouble((*working, layer)):
+            missing.append(f"{layer}: {LAYERS[layer]} ({reason})")
+        else:
+            working.append(layer)
+    return confined(working, missing)
+
+
+def trouble(layers: tuple[str, ...] | list[str]) -> str:
+    """Why these layers do not work together; empty when they do."""
+    with tempfile.TemporaryDirectory() as scratch:
+        secret, work = Path(scratch, "secret"), Path(scratch, "work")
+        secret.write_text("not granted")
+        work.mkdir()
+        job = SandboxJob(PROBE, work, (str(secret), *layers), seconds=_SECONDS)
+        try:
+            result = confined(layers).run(job)
+        except OSError as error:
+            return str(error)
+    if result.status == "ok":
+        return ""
+    return (result.output.strip().splitlines() or [result.status])[-1]
+
+
+def confined(layers: tuple[str, ...] | list[str], missing: list[str] | None = None) -> Sandbox:
+    """A sandbox of these layers, whether they work or not."""
+    from automl_agent.execution.sandbox import bubblewrap, landlock
+    from automl_agent.execution.sandbox.confined import ConfinedSandbox
+
+    missing = list(missing or ())
+    abi = landlock.abi()
+    if "landlock" in layers and abi < landlock.SIGNALS_ABI and "bubblewrap" not in layers:
+        missing.append(_SIGNALS)
+    used = [f"landlock {abi}" if layer == "landlock" else layer for layer in layers]
+    return ConfinedSandbox(
+        Layers(_tier(layers), (*_ALWAYS, *used), tuple(missing)),
+        landlock="landlock" in layers,
+        seccomp="seccomp" in layers,
+        nobody="nobody" in layers,
+        wrapper=bubblewrap.find() if "bubblewrap" in layers else None,
+    )
+
+
+def _tier(layers: tuple[str, ...] | list[str]) -> Literal["limits", "files", "full"]:
+    if "seccomp" in layers and "bubblewrap" in layers:
+        return "full"
+    return "files" if "seccomp" in layers and "landlock" in layers else "limits"
