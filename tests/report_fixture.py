@@ -33,6 +33,7 @@ from automl_agent.delivery.report import ReportContent
 from automl_agent.records import (
     Bundle,
     CandidateChoice,
+    CodeModule,
     Constraint,
     ConstraintCheck,
     DataProfile,
@@ -44,6 +45,7 @@ from automl_agent.records import (
     Inference,
     Measurement,
     Member,
+    ModelCall,
     Note,
     Plan,
     ServerCheck,
@@ -52,6 +54,7 @@ from automl_agent.records import (
     TaskResult,
     TaskSpec,
     Trial,
+    User,
     Verdict,
 )
 from automl_agent.tasks.family import MetricSpec
@@ -133,6 +136,91 @@ def missed(content: ReportContent) -> ReportContent:
     )
 
 
+GENERATED = "/home/someone/.automl-agent/artifacts/r/network-p3/module.py"
+"""A candidate that a language model wrote, as trials name it."""
+_SOURCE = '''"""Ratios of measurements that grow with the nucleus."""
+
+import pandas as pd
+
+
+class Features:
+    def fit(self, frame: pd.DataFrame, target=None) -> "Features":
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        ratio = frame["mean area"] / frame["mean perimeter"].where(frame["mean perimeter"] > 0)
+        return frame.assign(area_per_perimeter=ratio, concave_share=frame["mean concave points"] / frame["mean radius"])
+'''
+
+
+def with_model(content: ReportContent) -> ReportContent:
+    """The same run with language-model agents: plans, code that was kept, dropped and given up, calls, a summary."""
+    trials = tuple(
+        trial.model_copy(update={"candidate": GENERATED}) if trial.id in ("t5", "t8") else trial
+        for trial in content.trials
+    )
+    strongest, other = content.solution.members
+    own = Member(trial="t8", candidate=GENERATED, plan="p3", weight=0.2, folds=(0, 1, 2), score=strongest.score)
+    members = (strongest.model_copy(update={"weight": 0.5}), other, own)
+    ideas = {
+        "by": "model",
+        "features": ("ratios of area and perimeter", "the share of concave points in the radius"),
+        "architecture": "a small network on standardised columns",
+        "differs": "New columns instead of a stronger model.",
+    }
+    plans = (content.plans[0].model_copy(update=ideas), *content.plans[1:])
+    results = (
+        TaskResult(plan="p1", role="data", output=DataRecipe(steps=(), features="r/ratios-p1"), modules=_code()[:1]),
+        *content.results,
+    )
+    inferences = (
+        *content.task.inferences,
+        Inference(field="group", value="none", reason="no column repeats", sure=False),
+    )
+    return replace(
+        content,
+        task=content.task.model_copy(update={"inferences": inferences}),
+        plans=plans, results=results, trials=trials,
+        solution=content.solution.model_copy(update={"members": members}),
+        calls=_calls(), limits={"max_cost": 0.5, "max_calls": 40}, code=_code(),
+        sources={"r/ratios-p1": _SOURCE, "r/bins-p2": ""},
+        sandbox="namespaces of its own, no network, no files but its inputs (tier full)",
+        summary="The model tells malignant from benign tumours.\n\nIt missed 2 of 42; more malignant cases would help.",
+        summary_by="model",
+    )  # fmt: skip
+
+
+def _code() -> tuple[CodeModule, ...]:
+    return (
+        CodeModule(id="r/ratios-p1", kind="features", plan="p1", title="Ratios of area and perimeter", status="kept",
+                   versions=2, score_without=0.9516, score_with=0.9604, by="gpt-5",
+                   ablation={"area_per_perimeter": 0.0071, "concave_share": 0.0013, "mean_texture_rank": -0.0004},
+                   findings=("No column of the target is read.",)),
+        CodeModule(id="r/bins-p2", kind="features", plan="p2", title="Bins of texture", status="dropped",
+                   reason="The score did not improve.", score_without=0.9582, score_with=0.9571, by="gpt-5"),
+        CodeModule(id="r/network-p3", kind="model", plan="p3", title="Small network", status="kept", score_with=0.9604,
+                   by="gpt-5"),
+        CodeModule(id="r/codes-p2", kind="features", plan="p2", title="Codes of hospitals", status="failed", versions=5,
+                   reason="ValueError: shapes (120, 30) and (12,) not aligned", by="gpt-5"),
+    )  # fmt: skip
+
+
+def _calls() -> tuple[ModelCall, ...]:
+    def call(role: str, outcome: str = "ok", **fields: Any) -> ModelCall:
+        known = {"seconds": 3.1, "input_tokens": 2400, "output_tokens": 310, "usd": 0.0061} | fields
+        return ModelCall(role=role, model="gpt-5", outcome=outcome, **known)
+
+    return (
+        call("prompt"),
+        call("planner", "schema"),
+        call("planner"),
+        call("coder", seconds=11.4, output_tokens=1200, usd=0.015),
+        call("coder", "rate_limited", seconds=0.4, input_tokens=0, output_tokens=0, usd=0.0),
+        call("coder", "truncated", output_tokens=4096, usd=None, estimated=True),
+        call("report", cached=True, usd=0.0, seconds=0.0),
+    )
+
+
 def hostile(content: ReportContent) -> ReportContent:
     """Every text that a user, a file, a note or a plug-in can bring is a script."""
     finding = Finding(kind="leak", columns=(HOSTILE,), count=3, text=f"{HOSTILE} predicts the target", action=HOSTILE)
@@ -147,6 +235,7 @@ def hostile(content: ReportContent) -> ReportContent:
         task=content.task.model_copy(
             update={
                 "words": HOSTILE,
+                "user": User(language='x" onclick="alert(1)'),
                 "target": HOSTILE,
                 "inferences": (Inference(field=HOSTILE, value=HOSTILE, reason=HOSTILE),),
             }
@@ -167,7 +256,20 @@ def hostile(content: ReportContent) -> ReportContent:
         ),
         results=tuple(result.model_copy(update={"summary": HOSTILE, "error": HOSTILE}) for result in content.results),
         trials=tuple(trial.model_copy(update={"error": HOSTILE, "origin": HOSTILE}) for trial in content.trials),
-        evidence=(Evidence(revision=1, failed=(HOSTILE,), best=None, tried=(HOSTILE,), ideas=(HOSTILE,)),),
+        evidence=(
+            Evidence(revision=1, failed=(HOSTILE,), best=None, tried=(HOSTILE,), ideas=(HOSTILE,), reasons=(HOSTILE,)),
+        ),
+        calls=tuple(call.model_copy(update={"role": HOSTILE, "model": HOSTILE}) for call in content.calls),
+        code=tuple(
+            module.model_copy(
+                update={"title": HOSTILE, "reason": HOSTILE, "findings": (HOSTILE,), "by": HOSTILE}
+                | {"ablation": {HOSTILE: 0.1}}
+            )
+            for module in content.code
+        ),
+        sources=dict.fromkeys(content.sources, f"</pre>{HOSTILE}# \u202e\x1b[2J"),
+        sandbox=HOSTILE,
+        summary=HOSTILE,
         importance=({"column": HOSTILE, "mean": 0.1, "std": 0.01},),
         warnings=(HOSTILE,),
         versions={HOSTILE: HOSTILE},

@@ -18,8 +18,9 @@ from automl_agent.errors import InputError, JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.stopping import clear_stop, request_stop, stop_event, stop_requested
 from automl_agent.integrations.subagent import as_subagent, data_in
+from automl_agent.integrations.tool import answer as answer_of
 from automl_agent.integrations.tool import as_tool
-from automl_agent.records import Note, Question, Report, Request
+from automl_agent.records import CodeModule, ModelCall, Note, Question, Report, Request
 from automl_agent.testing import InlineExecutor, StaticRetriever, check_candidate, check_executor
 
 
@@ -58,6 +59,31 @@ def test_the_tool_answers_with_the_result_as_json() -> None:
     assert result["task"] == {"words": "who churns", "data": ["a.csv"], "target": "churn"}
     several = json.loads(asyncio.run(tool.ainvoke({"request": "x", "data": ["a.csv", "b.csv"]})))
     assert several["task"]["data"] == ["a.csv", "b.csv"]
+
+
+def test_the_tool_spares_the_context_of_the_agent_that_calls_it() -> None:
+    call = ModelCall(role="coder", model="m", outcome="ok", input_tokens=900, usd=0.01)
+    modules = [
+        CodeModule(id=f"r/{number}", kind="features", plan="p1", title=f"Ratios {number}", status="kept",
+                   reason="long " * 500, score_without=2.0, score_with=1.5, ablation={"a": 0.1}, findings=("x" * 999,))
+        for number in range(30)
+    ]  # fmt: skip
+    report = Report(
+        status="delivered", score=1.4,
+        metric={"name": "rmse", "higher_is_better": False, "interval": [1.0, float("nan")]},
+        summary="It works.", calls=(call,) * 200, code=tuple(modules), warnings=("w" * 2000,) * 50,
+        plans=({"title": "p" * 2000},) * 8, seconds={"total": 1.0}, versions={"python": "3"}, bundle="out/bundle",
+        cost={"usd": 2.0, "calls": 200},
+    )  # fmt: skip
+    text = answer_of({"report": report})
+    told = json.loads(text)
+    assert len(text) < 6000
+    assert not {"calls", "plans", "seconds", "versions"} & set(told)
+    assert (told["status"], told["summary"], told["bundle"], told["cost"]["calls"]) == (
+        "delivered", "It works.", "out/bundle", 200,
+    )  # fmt: skip
+    assert told["code"][0] == {"title": "Ratios 0", "status": "kept", "gain": 0.5}
+    assert told["metric"]["interval"] == [1.0, None]
 
 
 def test_bad_input_and_open_questions_are_answers_of_the_tool() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import report_fixture as fixture
 from automl_agent.delivery.report import ReportContent, write_report
-from automl_agent.delivery.report.plots import canvas, data, quality
+from automl_agent.delivery.report.plots import canvas, code, data, quality
 from automl_agent.delivery.report.render import render
 from automl_agent.delivery.report.view import view
 from automl_agent.delivery.words import apart, compact, duration, inline, kept, number, percent, short
@@ -80,6 +80,82 @@ def test_the_page_has_every_section_and_its_facts(binary: ReportContent, source:
     assert "automl-agent predict 'automl-runs/demo run/bundle' new.csv" in page.text["use"]
 
 
+@pytest.fixture(scope="module")
+def modelled(binary: ReportContent) -> str:
+    """The page of a run with language-model agents."""
+    content = fixture.with_model(fixture.missed(binary))
+    evidence = tuple(one.model_copy(update={"reasons": ("Too few rows.",)}) for one in content.evidence)
+    return render(replace(content, evidence=evidence))
+
+
+def test_the_page_tells_what_the_language_model_did(modelled: str) -> None:
+    page = Page(modelled)
+    assert "more malignant cases would help." in page.text[""]
+    assert "Written by gpt-5 from the library’s numbers." in page.text[""]
+    assert "rules, not sure" in page.text["understood"]
+    assert "ratios of area and perimeter" in page.text["plans"]
+    assert "a small network on standardised columns" in page.text["plans"]
+    assert "Kept “Ratios of area and perimeter”." in page.text["plans"]
+    assert "Too few rows." in page.text["revisions"]
+    assert "2,400" in page.text["time"]
+    assert "2 ok" not in page.text["time"]  # one of the planner's calls, one of the coder's
+    assert "1 ok, 1 wrong form" in page.text["time"]
+    assert "gpt-5: 6 calls, 18,226 tokens, at least $0.033, 1 more from memory." in page.text["time"]
+    assert "Limits: $0.50 and 40 calls." in page.text["time"]
+    assert "1 call answered from memory, at no cost." in page.text["time"]
+    assert "1 call without a reported usage" in page.text["time"]
+    assert "1 call of a model whose price is not known" in page.text["time"]
+    assert "No language model was called." not in page.text["time"]
+
+
+def test_the_page_shows_each_module_with_its_fate_and_source(modelled: str) -> None:
+    page = Page(modelled)
+    told = page.text["code"]
+    titles = ("Ratios of area and perimeter", "Small network", "Bins of texture", "Codes of hospitals")
+    assert sorted(titles, key=told.index) == list(titles)  # the kept ones first
+    assert "Accuracy 0.9516 without → 0.9604 with: 0.0088 better" in told
+    assert "0.0011 worse" in told
+    assert "5 versions, none ran" in told
+    assert "ValueError: shapes (120, 30) and (12,) not aligned" in told
+    assert "No column of the target is read." in told
+    assert "It was confined while it ran: namespaces of its own" in told
+    assert 'ratio = frame["mean area"] / frame["mean perimeter"]' in told
+    labels = [attributes.get("aria-label") or "" for tag, attributes in page.tags if tag == "svg"]
+    assert any("area_per_perimeter: 0.0071; concave_share: 0.0013; mean_texture_rank: −0.0004" in one for one in labels)
+    assert len(page.ids()) == len(set(page.ids()))
+
+
+def test_generated_candidates_are_shown_by_their_title(modelled: str) -> None:
+    assert "/home/someone" not in modelled
+    assert "module.py" not in modelled
+    page = Page(modelled)
+    assert "Built from linear, lightgbm and Small network." in page.text[""]
+    assert "Small network" in page.text["ensemble"]
+    assert "Small network" in page.text["plans"]
+
+
+def test_who_wrote_the_summary_is_said(binary: ReportContent) -> None:
+    told = replace(binary, summary="All is well.\n\x1b[31mWatch it.")
+    expected = {"paragraphs": ["All is well.", "[31mWatch it."], "by": "the library’s rules"}
+    assert view(replace(told, summary_by="rules"))["summary"] == expected
+    assert view(replace(told, summary_by="model"))["summary"]["by"] == "a language model from the library’s numbers"
+    assert view(binary)["summary"] is None
+
+
+def test_characters_that_hide_in_source_are_written_as_escapes(binary: ReportContent) -> None:
+    content = fixture.with_model(binary)
+    hidden = replace(content, sources={"r/ratios-p1": "access = 1  # \u202e secret \x1b[2J\r\n\tok\u200b\n"})
+    assert view(hidden)["code"][0]["source"] == "access = 1  # \\u202e secret \\u001b[2J\n\tok\\u200b\n"
+
+
+def test_ablations_are_drawn_whatever_their_signs() -> None:
+    assert code.ablation({}, "a") == ""
+    assert code.ablation({"x": float("nan")}, "a") == ""
+    for losses in ({"x": 0.0}, {"x": -1.0, "y": -2.0}, {f"c{index}": index / 7 for index in range(40)}):
+        drawn = code.ablation(losses, "a")
+        assert drawn.count("<text") == 2 * min(len(losses), 12)
+
+
 def test_plots_are_inline_readable_and_titled(source: str) -> None:
     page = Page(source)
     plots = [attributes for tag, attributes in page.tags if tag == "svg"]
@@ -108,13 +184,14 @@ def test_references_inside_plots_resolve(source: str) -> None:
 
 
 def test_hostile_texts_stay_text(tmp_path: Path) -> None:
-    content = fixture.hostile(fixture.missed(fixture.classification(tmp_path, required=0.999)))
+    content = fixture.hostile(fixture.missed(fixture.with_model(fixture.classification(tmp_path, required=0.999))))
     source = render(content)
     page = Page(source)
     assert "script" not in {tag for tag, _ in page.tags}
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert not any((attributes.get("href") or "").startswith("javascript") for _, attributes in page.tags)
-    assert fixture.HOSTILE in page.text["data"]
+    for section in ("", "data", "plans", "code", "time"):
+        assert fixture.HOSTILE in page.text[section]
     assert "病院" in page.text["data"]
     assert "\x00" not in source
     assert "cd '/tmp/a b/" in page.text["use"]
@@ -176,6 +253,8 @@ def test_a_bare_run_gives_a_page_too(binary: ReportContent, tmp_path: Path) -> N
     page = Page(render(content))
     assert "importance" not in page.text
     assert "revisions" not in page.text
+    assert "code" not in page.text
+    assert "No language model was called." in page.text["time"]
     assert "No requirement was set" in page.text[""]
     assert "Nothing stood out" in page.text["watch"]
 

@@ -60,7 +60,7 @@ def plans_text(proposal: Any) -> str:
     lines = [", ".join(facts)] if facts else []
     for number, plan in enumerate(plans, 1):
         lines.append(f"  {number}. {plan.get('title', '')}: {plan.get('hypothesis', '')}".rstrip(": "))
-        parts = [f"{key}: {', '.join(plan[key])}" for key in ("models", "steps") if plan.get(key)]
+        parts = [f"{key}: {', '.join(plan[key])}" for key in ("models", "steps", "features") if plan.get(key)]
         lines += [f"     {'; '.join(parts)}"] if parts else []
     return "\n".join(lines)
 

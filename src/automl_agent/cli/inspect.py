@@ -80,4 +80,6 @@ def _course(run: RunFolder) -> list[str]:
     ]
     if view.trials:
         lines.append(f"  {view.counted()}" + (f"; best {view.best}" if view.best else ""))
+    lines += [f"  model   {view.asked()}"] if view.called else []
+    lines += [f"  code    {view.judged()}"] if view.code else []
     return lines

@@ -9,6 +9,9 @@ from typing import NoReturn
 
 from automl_agent.errors import InputError
 
+ROLES = ("prompt", "request", "planner", "data", "model", "coder", "reviewer", "reviser", "report")
+"""Agents that a language model of their own can be given, as a call's `role` names them."""
+
 EPILOG = """\
 exit status:
   0  a model was delivered and meets every constraint
@@ -79,8 +82,8 @@ def _add_run(commands: Commands[Parser]) -> None:
     task.add_argument("--ignore", nargs="+", action="extend", metavar="C", help="columns that no model may see")
     task.add_argument("--set", type=_pair, action="append", metavar="KEY=VALUE", help="option of the task family")
     _add_limits(run)
+    _add_language_model(run)
     course = run.add_argument_group("course of the run")
-    course.add_argument("--model", metavar="NAME", help="language model, e.g. openai:gpt-5; rules need none")
     course.add_argument(
         "--plan-only", action="store_true", default=None, help="show understanding and plans, train nothing"
     )
@@ -99,12 +102,38 @@ def _add_limits(run: Parser) -> None:
     limits = run.add_argument_group("limits")
     limits.add_argument("--budget", type=_number, metavar="SECONDS", help="from the start to the result (120)")
     limits.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials")
-    limits.add_argument(
-        "--max-cost", type=_number, metavar="USD", help="bound on language-model costs (this release calls no model)"
-    )
     limits.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
     limits.add_argument("--cpus", type=_whole, metavar="N", help="worker processes (all cores)")
     limits.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")
+
+
+def _add_language_model(run: Parser) -> None:
+    group = run.add_argument_group("language model (without one the agents work by rules)")
+    _model(group)
+    group.add_argument("--temperature", type=_number, metavar="T", help="of the model (its own default)")
+    group.add_argument("--max-cost", type=_number, metavar="USD", help="bound on what its calls cost")
+    group.add_argument("--max-tokens", type=_whole, metavar="N", help="bound on its tokens, in and out")
+    group.add_argument("--max-calls", type=_whole, metavar="N", help="bound on the number of calls")
+    group.add_argument("--prices", metavar="FILE", help="JSON file with prices of models, besides the shipped ones")
+    group.add_argument("--call-timeout", type=_number, metavar="SECONDS", help="for one answer, retries included (90)")
+    group.add_argument("--concurrency", type=_whole, metavar="N", help="calls at once (4)")
+    group.add_argument("--cache", action="store_true", default=None, help="answer repeated calls from memory")
+    group.add_argument("--share-rows", type=_whole, metavar="N", help="sample rows that it may see, 0 to 5 (5)")
+    group.add_argument("--share-names", type=_yes, metavar="yes|no", help="whether it sees names of columns (yes)")
+    group.add_argument("--no-code", action="store_true", default=None, help="let it write no code")
+    group.add_argument(
+        "--sandbox",
+        metavar="MODE",
+        help="for its code: auto, require (refuse a weak one), off, or package.module:Class",
+    )
+
+
+def _model(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--model", type=_named, action="append", metavar="NAME",
+        help="e.g. openai:gpt-5; for one role again as ROLE=NAME, with a ROLE of " + ", ".join(ROLES),
+    )  # fmt: skip
+    group.add_argument("--base-url", metavar="URL", help="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1")
 
 
 def _add_bundle_commands(commands: Commands[Parser]) -> None:
@@ -131,6 +160,7 @@ def _add_looks(commands: Commands[Parser]) -> None:
     show = _command(commands, "show", "inspect:show", "show one run")
     show.add_argument("run", metavar="RUN", help="its id, or 'last'")
     doctor = _command(commands, "doctor", "doctor:doctor", "check that everything works here")
+    _model(doctor)
     for parser in (runs, show, doctor):
         _home(parser)
         _json(parser)
@@ -167,6 +197,24 @@ def _whole(text: str) -> int:
 
 
 _number.__name__, _whole.__name__ = "number", "whole number"  # argparse names the type in its message
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"expected yes or no, got {text!r}")
+    return text == "yes"
+
+
+def _named(text: str) -> tuple[str, str]:
+    """`NAME` for all roles, or `ROLE=NAME` for one."""
+    role, equals, name = text.partition("=")
+    if not equals:
+        role, name = "default", text
+    if role not in (*ROLES, "default"):
+        raise argparse.ArgumentTypeError(f"{role!r} is no role; roles are {', '.join(ROLES)}")
+    if not name.strip():
+        raise argparse.ArgumentTypeError("the name of the model is empty")
+    return role, name.strip()
 
 
 def _pair(text: str) -> tuple[str, str | int | float | bool | None]:

@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from automl_agent.delivery.spending import outcome_name, priced
 from automl_agent.delivery.summary import score_line
+from automl_agent.delivery.words import compact, model_name, plural
 from automl_agent.events import (
     BestSoFar,
+    CodeJudged,
     Event,
+    ModelCalled,
     PlanMade,
     Remark,
     StageFinished,
@@ -65,6 +69,12 @@ class View:
     late: int = 0
     """Trials that did not end in time; that is no failure, it is how a budget is kept."""
     best: str = ""
+    called: ModelCalled | None = None
+    """The last call of a language model."""
+    unpriced: int = 0
+    """Calls whose price is not known."""
+    code: dict[str, str] = field(default_factory=dict)
+    """Modules that a language model wrote, by id: kept, dropped or failed."""
     note: str = ""
 
     def take(self, event: Event) -> None:
@@ -89,7 +99,12 @@ class View:
                 self.late += late
                 self.failed += bool(event.trial.error) and not late
             case BestSoFar():
-                self.best = f"{event.metric} {event.score:.4g} ({event.candidate})"
+                self.best = f"{event.metric} {event.score:.4g} ({model_name(event.candidate)})"
+            case ModelCalled():
+                self.called = event
+                self.unpriced += event.call.usd is None and not event.call.cached
+            case CodeJudged():
+                self.code[event.module.id] = event.module.status
             case Remark(level="warning"):
                 self.note = f"warning: {event.text}"
             case Remark():
@@ -100,6 +115,25 @@ class View:
         parts = [f"{self.trials} trial{'' if self.trials == 1 else 's'}"]
         parts += [f"{self.late} out of time"] if self.late else []
         parts += [f"{self.failed} failed"] if self.failed else []
+        return ", ".join(parts)
+
+    def asked(self) -> str:
+        """What the language model's calls came to, and how the last one ended; empty without a call."""
+        if self.called is None:
+            return ""
+        call = self.called.call
+        spent = f"{plural(self.called.calls, 'call')}, {compact(self.called.tokens)} tokens"
+        money = priced(self.called.usd, self.unpriced)
+        return f"{spent}, {money} ({call.role}: {outcome_name(call.outcome)}, {call.seconds:.1f} s)"
+
+    def judged(self) -> str:
+        """What became of the modules that a language model wrote; empty without one."""
+        statuses = list(self.code.values())
+        counts = {status: statuses.count(status) for status in ("kept", "dropped", "failed") if status in statuses}
+        parts = [
+            f"{count} {status}" if place else f"{plural(count, 'module')} {status}"
+            for place, (status, count) in enumerate(counts.items())
+        ]
         return ", ".join(parts)
 
     def clock(self) -> str:
@@ -199,6 +233,8 @@ def draw(view: View, *, plain: bool = False) -> RenderableType:
         f"search  {view.counted()}" + (f"; best so far {view.best}" if view.best else "")
         if view.trials or view.best
         else "",
+        f"model   {view.asked()}" if view.called else "",
+        f"code    {view.judged()}" if view.code else "",
         view.note,
     ]
     head = Text(f"automl-agent {view.run_id}  {view.clock()}", style="bold")

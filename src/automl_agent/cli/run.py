@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from automl_agent import __version__
 from automl_agent.cli.ask import Ask, Reply, left_open, on_terminal, reply_to, typed
 from automl_agent.cli.folders import RunFolder, find_run, home_of
+from automl_agent.cli.models import MODEL_LIMITS, MODEL_OPTIONS, check_words, model_settings, model_words
 from automl_agent.cli.progress import Progress, View
 from automl_agent.cli.signals import INTERRUPTED, Stopper, stopping
 from automl_agent.delivery.summary import summarize
@@ -47,8 +48,8 @@ REQUEST_OPTIONS = (
     "ignore",
     "set",
 )
-SETTINGS_OPTIONS = ("budget", "trials", "max_cost", "plans", "cpus", "seed", "plan_only", "out")
-CHANGEABLE = ("budget", "trials", "max_cost", "cpus")
+SETTINGS_OPTIONS = ("budget", "trials", "plans", "cpus", "seed", "plan_only", "out")
+CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 
 
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace, build: Build | None = None) -> int:
     else:
         manifest = fresh_manifest(args)
         check_writable(Path(manifest.settings.out or "."))
+        check_words(manifest.model, manifest.settings)
         folder = RunFolder.create(manifest, approve=bool(args.approve))
     args.out = str(folder.out)  # where an error log would go
     with folder.lease():
@@ -108,8 +110,9 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         options=dict(args.set or ()),
         **{name: getattr(args, name) for name in ("family", "target", "positive", "metric", "time", "group")},
     )
+    model = model_words(args.model)
     given = {"home": args.home, "retrieval": not args.no_retrieval, **_given(args, SETTINGS_OPTIONS)}
-    settings = _settings(given)
+    settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
     run_id = new_run_id(args.words)
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
     return RunManifest(
@@ -117,7 +120,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         created=datetime.now(UTC).isoformat(timespec="milliseconds"),
         request=request,
         settings=settings.model_copy(update={"out": str(out), "home": str(settings.home_path)}),
-        model=args.model,
+        model=model,
         versions={"automl_agent": __version__, "python": platform.python_version()},
     )
 
@@ -128,7 +131,7 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
     Raises:
         InputError: when an option is given that would make it another run.
     """
-    fixed = (*REQUEST_OPTIONS, *SETTINGS_OPTIONS, "model", "no_retrieval", "approve")
+    fixed = (*REQUEST_OPTIONS, *SETTINGS_OPTIONS, *MODEL_OPTIONS, "model", "no_retrieval", "approve")
     for name in _given(args, (name for name in fixed if name not in CHANGEABLE)):
         option = "REQUEST" if name == "words" else _option(name)
         raise InputError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from automl_agent.delivery.words import MEASURES, apart, limit, number
+from automl_agent.delivery.gain import gained
+from automl_agent.delivery.spending import Spending, outcome_name
+from automl_agent.delivery.words import MEASURES, apart, limit, number, paragraphs, plural, short
 from automl_agent.records import Constraint, ConstraintCheck, Report
 
 _TITLES = {
@@ -22,10 +24,12 @@ def summarize(report: Report) -> str:
     reason = report.reason if report.status != "missed" else ""  # the constraints below say it
     parts = [
         [_TITLES[report.status], *([reason] if reason else [])],
+        paragraphs(report.summary) if report.summary_by == "model" else [],
         _choices(report),
         _score(report),
         [_constraint(check) for check in report.constraints if check.measured is not None],
         *([_understood(report), _plans(report)] if report.status == "planned" else []),
+        [*_spent(report), *_code(report)],
         [f"warning: {warning}" for warning in report.warnings],
         _places(report),
         _next(report),
@@ -77,6 +81,30 @@ def requirement(wanted: Constraint | ConstraintCheck) -> str:
     )
 
 
+def _spent(report: Report) -> list[str]:
+    """Calls, tokens and money, and how many calls were answered by the rules instead."""
+    if not report.calls:
+        return []
+    spent = Spending(report.calls)
+    failed = {kind: count for kind, count in spent.outcomes.items() if kind != "ok"}
+    lost = ", ".join(f"{count} {outcome_name(kind)}" for kind, count in failed.items())
+    said = f"; {sum(failed.values())} without an answer that could be used ({lost})" if failed else ""
+    return [f"Language model {', '.join(spent.models)}: {spent}{said}"]
+
+
+def _code(report: Report) -> list[str]:
+    """What became of each module that a language model wrote."""
+    if not report.code:
+        return []
+    higher = report.metric.get("higher_is_better") is not False
+    lines = []
+    for module in report.code:
+        brought = gained(module, higher_is_better=higher)
+        why = f": {short(module.reason, 100)}" if module.reason and module.status != "kept" else ""
+        lines.append(f"  {module.status:<8}{short(module.title, 60)}{brought and f', {brought}'}{why}")
+    return [f"It wrote {plural(len(report.code), 'module')} of code:", *lines]
+
+
 def _understood(report: Report) -> list[str]:
     """What was taken for what, and why."""
     inferred, required = report.task.get("inferred"), report.task.get("required")
@@ -89,7 +117,9 @@ def _plans(report: Report) -> list[str]:
     lines = []
     for position, plan in enumerate(report.plans, 1):
         models, steps = (_listed(plan.get(name)) for name in ("models", "steps"))
-        lines += [f"  {position}. {plan.get('title', '')}", f"     models {models}; data steps {steps or 'none'}"]
+        author = " (by the language model)" if plan.get("by") == "model" else ""
+        title = short(str(plan.get("title", "")), 100)
+        lines += [f"  {position}. {title}{author}", f"     models {models}; data steps {steps or 'none'}"]
     return ["Plans:", *lines] if lines else []
 
 

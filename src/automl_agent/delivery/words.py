@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
+
+from automl_agent.records import CodeModule
 
 DASH = "–"
 
@@ -84,6 +88,11 @@ def compact(value: float) -> str:
     return number(float(value), 3)
 
 
+def money(usd: float) -> str:
+    """US dollars with cents, and two digits of less than ten of them."""
+    return f"${usd:,.{2 if usd >= 0.1 or usd <= 0 else 1 - math.floor(math.log10(usd))}f}"
+
+
 def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
@@ -126,6 +135,18 @@ def inline(name: str) -> str:
     return name if not first[1:].islower() or first in _PROPER else name[:1].lower() + name[1:]
 
 
+def model_name(candidate: str, modules: Iterable[CodeModule] = ()) -> str:
+    """A candidate for people, never as a path: a candidate may be a generated file, the module among `modules`."""
+    *folders, file = re.split(r"[/\\]", candidate)
+    if not folders:
+        return candidate
+    name = file.removesuffix(".py")
+    if name != "module":
+        return name
+    titles = [module.title for module in modules if "/".join(folders).endswith(f"/{module.id}")]
+    return titles[0] if titles else folders[-1]
+
+
 def limit(comparison: str, value: Any, unit: str = "") -> str:
     """A limit in words: `at most 5 ms`."""
     if comparison in ("in", "not in") and (isinstance(value, str) or len(value) == 1):
@@ -139,7 +160,15 @@ def quantity(value: Any, unit: str = "") -> str:
 
 def short(text: str, length: int = 24) -> str:
     """Text of a user on one line, cut to a length, without control characters."""
-    kinds = ((letter, unicodedata.category(letter)) for letter in text)
-    shown = "".join(" " if kind in ("Cc", "Cs", "Zl", "Zp") else letter for letter, kind in kinds if kind != "Cf")
-    clean = " ".join(shown.split())
+    clean = " ".join(_printable(text).split())
     return clean if len(clean) <= length else clean[: length - 1].rstrip() + "…"
+
+
+def paragraphs(text: str) -> list[str]:
+    """Text of a language model as paragraphs of one line each, without control characters: safe for a terminal."""
+    return [line for part in text.splitlines() if (line := " ".join(_printable(part).split()))]
+
+
+def _printable(text: str) -> str:
+    kinds = ((letter, unicodedata.category(letter)) for letter in text)
+    return "".join(" " if kind in ("Cc", "Cs", "Zl", "Zp") else letter for letter, kind in kinds if kind != "Cf")

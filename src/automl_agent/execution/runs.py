@@ -34,8 +34,9 @@ class RunManifest(Record):
     request: Request
     settings: Settings
     versions: dict[str, str] = Field(default_factory=dict)
-    model: str | None = None
-    """Name of the language model; `None` for the rule-based agents."""
+    model: dict[str, str] | None = None
+    """Words of the language models by role, with a `default`; `None` for the rule-based agents. Keys are not kept: they
+    stay in the environment."""
 
 
 def new_run_id(words: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field
 
+from automl_agent.delivery.gain import gain
+from automl_agent.delivery.words import short
 from automl_agent.errors import AutoMLError, InputError
 from automl_agent.records import Question, Report, Request
 
@@ -15,6 +18,13 @@ DESCRIPTION = (
     "best one on locked rows, and returns JSON: status, metric with test score and baseline, constraints required "
     "against measured, and the folder of the model. It takes as long as its budget."
 )
+_TOLD = (
+    "status", "run_id", "reason", "question", "score", "metric", "constraints", "task", "bundle", "predictions",
+    "report", "summary", "cost",
+)  # fmt: skip
+"""Fields of the report that an agent is told as they are: its context is short. The whole is in `result.json`."""
+_LONGEST, _MOST = 300, 10
+"""Characters of a text, and number of warnings and modules, that an agent is told."""
 
 
 class ToolInput(BaseModel):
@@ -60,8 +70,8 @@ def inputs(request: str, data: str | list[str] | None = None, **overrides: Any) 
 
 
 def answer(out: dict[str, Any]) -> str:
-    """The result as JSON."""
-    return report_of(out).model_dump_json(exclude_none=True)
+    """The result as JSON, in short."""
+    return _told(report_of(out))
 
 
 def report_of(out: dict[str, Any]) -> Report:
@@ -79,4 +89,16 @@ def report_of(out: dict[str, Any]) -> Report:
 
 
 def failed(error: InputError) -> str:
-    return Report(status="failed", reason=str(error)).model_dump_json(exclude_none=True)
+    return _told(Report(status="failed", reason=str(error)))
+
+
+def _told(report: Report) -> str:
+    told = json.loads(report.model_dump_json(include=set(_TOLD), exclude_none=True))
+    told["summary"] = short(report.summary, 4 * _LONGEST)
+    told["warnings"] = [short(warning, _LONGEST) for warning in report.warnings[:_MOST]]
+    higher = report.metric.get("higher_is_better") is not False
+    told["code"] = [
+        {"title": short(module.title, _LONGEST), "status": module.status, "gain": gain(module, higher_is_better=higher)}
+        for module in report.code[:_MOST]
+    ]
+    return json.dumps({name: value for name, value in told.items() if value not in ("", [], {})}, ensure_ascii=False)

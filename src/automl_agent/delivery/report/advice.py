@@ -196,15 +196,16 @@ def _cheaper_models(content: ReportContent, check: ConstraintCheck) -> list[str]
     if not within:
         trial, value = min(tried, key=lambda pair: pair[1])
         return [
-            f"No model of this run keeps {limit(check.comparison, bound, unit)}; the nearest is {_named(trial)} with "
-            f"{number(value)} {unit} ({content.metric.title} {number(trial.score)} on validation)."
+            f"No model of this run keeps {limit(check.comparison, bound, unit)}; the nearest is "
+            f"{_named(content, trial)} with {number(value)} {unit} "
+            f"({content.metric.title} {number(trial.score)} on validation)."
         ]
     trial, value = min(within, key=lambda pair: loss(content.metric, pair[0].score or 0.0))
     price = loss(content.metric, trial.score or 0.0) - loss(content.metric, content.solution.score)
     told = f", {number(price, 2)} worse than the delivered one" if price > 0 else ""
     return [
-        f"A single {_named(trial)} keeps {limit(check.comparison, bound, unit)}: {number(value)} {unit} a fold's "
-        f"model, with {content.metric.title} {number(trial.score)} on validation{told}."
+        f"A single {_named(content, trial)} keeps {limit(check.comparison, bound, unit)}: {number(value)} {unit} a "
+        f"fold's model, with {content.metric.title} {number(trial.score)} on validation{told}."
     ]
 
 
@@ -228,8 +229,8 @@ def _measure(trial: Trial, measure: str) -> float | None:
     return trial.fit_seconds if measure == "train_seconds" else getattr(trial, measure)
 
 
-def _named(trial: Trial) -> str:
-    return trial.candidate + (f" with {', '.join(trial.steps)}" if trial.steps else "")
+def _named(content: ReportContent, trial: Trial) -> str:
+    return content.name(trial.candidate) + (f" with {', '.join(trial.steps)}" if trial.steps else "")
 
 
 def _title(content: ReportContent, measure: str) -> str:

@@ -9,12 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl_agent.delivery.words import model_name
 from automl_agent.records import (
     Bundle,
+    CodeModule,
     ConstraintCheck,
     DataProfile,
     Evidence,
     Grade,
+    ModelCall,
     Note,
     Plan,
     Solution,
@@ -68,8 +71,26 @@ class ReportContent:
     """By stage, with `total`."""
     cost: Mapping[str, float] = field(default_factory=dict)
     """`usd`, `calls`, `input_tokens`, `output_tokens`."""
+    calls: tuple[ModelCall, ...] = ()
+    """Every request to a language model, as the ledger holds it."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Of the calls, those that were set: `max_cost`, `max_tokens`, `max_calls`."""
+    code: tuple[CodeModule, ...] = ()
+    """Every module that a language model wrote."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Module id -> source of its last version; empty where it cannot be read."""
+    sandbox: str = ""
+    """What the code of a language model was confined by, in words."""
+    summary: str = ""
+    """The result in words for the user."""
+    summary_by: str = ""
+    """Who wrote it: `rules` or `model`."""
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, candidate: str) -> str:
+        """A candidate for people."""
+        return model_name(candidate, self.code)
 
     @property
     def classes(self) -> tuple[str, ...]:

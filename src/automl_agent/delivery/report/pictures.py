@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from automl_agent.delivery.report.advice import required
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.plots import data, quality, search
+from automl_agent.delivery.report.plots import code, data, quality, search
+from automl_agent.records import CodeModule
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def pictures(content: ReportContent) -> dict[str, Any]:
              search.trials(content.trials, content.plans, content.metric)),
             ("Best score against time", "", search.progress(content.progress, content.metric, total)),
         ),
+        "code": {module.id: _ablation(module, place) for place, module in enumerate(content.code)},
         "test": _test(content),
         "learning": _some(("Learning curve", "Score against the number of training rows.", learning)),
         "importance": _some(
@@ -59,6 +61,13 @@ def _data(content: ReportContent) -> list[Picture]:
 def _columns(content: ReportContent) -> list[Picture]:
     drawn = data.columns(content.columns, content.profile.rows_train)
     return [Picture(one["name"], one["note"], Markup(one["svg"])) for one in drawn]
+
+
+def _ablation(module: CodeModule, place: int) -> list[Picture]:
+    return _some(
+        ("What each column brings", "By how much the score gets worse without it; to the left, it is better without.",
+         code.ablation(module.ablation, f"ablation{place}")),
+    )  # fmt: skip
 
 
 def _test(content: ReportContent) -> list[Picture]:

@@ -11,6 +11,8 @@ from automl_agent.delivery.words import DASH, duration, listing, number, plural,
 from automl_agent.records import Note, Plan, TaskResult, Trial, Verdict
 from automl_agent.tasks.family import loss
 
+AUTHORS = {"user": "you", "rules": "rules", "model": "language model"}
+"""Who decided: of a plan and of what was understood."""
 _TRIALS_SHOWN = 40
 """Of each plan, the best ones."""
 
@@ -35,7 +37,8 @@ def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[st
         "best": f"best {best['score']} on {best['rung']}" if best else "no score",
         "verdict": verdict,
         "notes": [_note(notes.get(name), name) for name in plan.notes],
-        "agents": [_agent(result) for result in content.results if result.plan == plan.id],
+        "by": AUTHORS[plan.by],
+        "agents": [_agent(content, result) for result in content.results if result.plan == plan.id],
         "trials": trials,
     }
 
@@ -48,13 +51,15 @@ def _note(note: Note | None, name: str) -> dict[str, str]:
     return {"title": note.title, "source": where, "link": link.group() if link else ""}
 
 
-def _agent(result: TaskResult) -> dict[str, Any]:
+def _agent(content: ReportContent, result: TaskResult) -> dict[str, Any]:
     output, kept, rejected = result.output, [], {}
     if output is not None and output.kind == "recipe":
         kept, rejected = list(output.steps), dict.fromkeys(output.rejected, "")
+        kept += [f"“{module.title}”" for module in content.code if module.id == output.features]
     elif output is not None:
-        kept = list(dict.fromkeys(choice.candidate for choice in output.choices))
-        rejected = dict(output.rejected) if output.kind == "shortlist" else {}
+        kept = list(dict.fromkeys(content.name(choice.candidate) for choice in output.choices))
+        left_out = output.rejected if output.kind == "shortlist" else {}
+        rejected = {content.name(name): reason for name, reason in left_out.items()}
     return {
         "role": result.role,
         "summary": result.summary,
@@ -78,7 +83,7 @@ def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
     ordered = sorted(tried, key=order)
     rows = [
         {
-            "candidate": trial.candidate, "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
+            "candidate": content.name(trial.candidate), "origin": trial.origin, "steps": ", ".join(trial.steps) or DASH,
             "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
             "rung": rung_name(trial.fidelity), "score": number(trial.score),
             "error": trial.error or ("no score" if trial.score is None else ""),

@@ -8,7 +8,8 @@ from typing import Any
 
 from automl_agent.delivery.report.advice import advise, nearest
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.plan_view import plans, revisions
+from automl_agent.delivery.report.model_view import modules, spending, summary
+from automl_agent.delivery.report.plan_view import AUTHORS, plans, revisions
 from automl_agent.delivery.report.plots.data import missing_share
 from automl_agent.delivery.report.watch import watch
 from automl_agent.delivery.words import (
@@ -44,17 +45,20 @@ _TARGET_FACTS = {
 def view(content: ReportContent) -> dict[str, Any]:
     return {
         "headline": _headline(content),
+        "summary": summary(content),
         "understood": _understood(content),
         "constraints": [_constraint(content, *row) for row in content.checks],
         "missed": {"nearest": nearest(content), "advice": advise(content)} if content.missed else None,
         "data": _data(content),
         "plans": plans(content),
         "revisions": revisions(content),
+        "code": modules(content),
         "ensemble": _ensemble(content),
         "test": _test(content),
         "watch": watch(content),
         "usage": _usage(content),
         "times": _times(content),
+        "spending": spending(content),
     }
 
 
@@ -74,7 +78,9 @@ def _headline(content: ReportContent) -> dict[str, Any]:
         "met": content.met,
         "target": content.task.target,
         "metric": inline(content.metric.title),
-        "names": listing(list(dict.fromkeys(member.candidate.replace("_", " ") for member in solution.members))),
+        "names": listing(
+            list(dict.fromkeys(content.name(member.candidate).replace("_", " ") for member in solution.members))
+        ),
         "score": number(grade.score),
         "plain": _plainly(content),
         "baseline": number(grade.baseline),
@@ -113,7 +119,7 @@ def _understood(content: ReportContent) -> list[dict[str, str]]:
     rows = []
     for inference in content.task.inferences:
         how = _OPTIONS.get(inference.field, "say it in the request")
-        said = {"user": "you", "rules": "rules", "model": "language model"}[inference.by]
+        said = AUTHORS[inference.by] + ("" if inference.sure else ", not sure")
         rows.append({"field": title(inference.field), "value": inference.value, "reason": inference.reason,
                      "by": said, "how": how})  # fmt: skip
     return rows
@@ -178,7 +184,7 @@ def _ensemble(content: ReportContent) -> dict[str, Any]:
     solution = content.solution
     members = [
         {
-            "candidate": member.candidate, "plan": titles.get(member.plan, DASH),
+            "candidate": content.name(member.candidate), "plan": titles.get(member.plan, DASH),
             "steps": ", ".join(member.steps) or DASH,
             "params": ", ".join(f"{name} {number(value, 3)}" for name, value in member.params.items()) or "defaults",
             "weight": percent(member.weight), "share": round(min(max(member.weight, 0.0), 1.0), 4),
@@ -259,11 +265,4 @@ def _times(content: ReportContent) -> dict[str, Any]:
         for name, value in content.seconds.items()
         if name != "total"
     ]
-    cost = content.cost
-    money = f"{number(cost.get('usd', 0.0), 3)} USD"
-    calls = int(cost.get("calls", 0))
-    spent = f"{plural(calls, 'call')} of a language model, {money}" if calls else "No language model was called."
-    tokens = [number(int(cost.get(name, 0))) for name in ("input_tokens", "output_tokens")]
-    if calls:
-        spent += f" ({tokens[0]} tokens in, {tokens[1]} out)."
-    return {"stages": stages, "total": duration(total), "cost": spent}
+    return {"stages": stages, "total": duration(total)}
