@@ -13,7 +13,7 @@ import pytest
 
 from automl_agent.cli import main as command
 from automl_agent.cli.ask import left_open, question_text, reply_to
-from automl_agent.cli.doctor import Finding
+from automl_agent.cli.findings import Finding
 from automl_agent.cli.folders import find_run
 from automl_agent.cli.options import make_parser
 from automl_agent.cli.progress import Progress, View, draw
@@ -321,7 +321,9 @@ def test_the_doctor_says_what_works_and_what_does_not(
     monkeypatch.setattr("automl_agent.cli.doctor._knowledge", lambda: Finding("knowledge", "ok", "answers"))
     assert command.main(["doctor", "--json"]) == 0
     checks = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
-    assert set(checks) >= {"python", "packages", "extras", "cpus", "memory", "disk", "home", "worker", "knowledge"}
+    assert set(checks) == {
+        "python", "packages", "extras", "cpus", "memory", "disk", "home", "worker", "sandbox", "knowledge", "model",
+    }  # fmt: skip
     assert "langgraph 1." in checks["packages"]["text"]
     monkeypatch.setattr("automl_agent.cli.doctor._knowledge", broken)
     assert command.main(["doctor"]) == 1

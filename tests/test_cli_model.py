@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from automl_agent.cli import main as command
+from automl_agent.cli.findings import Finding
+from automl_agent.cli.model_checks import KEYS, model_checks
 from automl_agent.cli.options import make_parser
 from automl_agent.cli.progress import View, draw
 from automl_agent.cli.run import fresh_manifest, resumed_manifest, run
@@ -19,6 +21,7 @@ from automl_agent.errors import InputError
 from automl_agent.events import BestSoFar, CodeJudged, ModelCalled
 from automl_agent.records import CodeModule, ModelCall, Report
 from automl_agent.settings import Settings
+from automl_agent.testing import ModelServer, faults
 from standin_graph import build, start
 
 SANDBOX = "automl_agent.execution.sandbox.plain:PlainSandbox"
@@ -186,3 +189,47 @@ def test_the_summary_tells_what_the_language_model_did() -> None:
     assert summarize(rules) == "A model was delivered."
     unknown = summarize(report.model_copy(update={"calls": (call(usd=None),)}))
     assert "1 call, 1,234 tokens, price not known" in unknown
+
+
+def checked(*argv: str) -> list[Finding]:
+    """What the doctor finds out about models."""
+    return [check() for _, check in model_checks(make_parser().parse_args(["doctor", *argv]))]
+
+
+def test_the_doctor_says_what_a_model_can_do() -> None:
+    with ModelServer(lambda call: {"legs": 8} if call.schema else "one, two, three, " * 9) as server:
+        found = checked("--model", "any", "--model", "coder=any", "--base-url", server.base_url)
+    assert [(finding.check, finding.level) for finding in found] == [("model", "ok"), ("model can", "ok")]
+    assert f"openai:any at {server.base_url} answers, in " in found[0].text
+    assert found[1].text == "structured output, tools, streaming, usage"
+    with ModelServer("eight " * 20, fault=faults.NO_USAGE) as server:
+        found = checked("--model", "any", "--base-url", server.base_url)
+    assert found[1].level == "note"
+    assert found[1].text == "streaming; not structured output, tools, usage"
+    assert found[1].remedy == "JSON is asked for in words; limits count the most that a call may use"
+
+
+def test_the_doctor_says_why_a_model_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with ModelServer() as server:
+        address = server.base_url
+    for argv, why in (
+        (["--model", "any", "--base-url", address], "cannot be reached"),
+        (["--model", "nonsense"], "is not understood. Write PROVIDER:NAME"),
+        (["--model", "openai:gpt-5"], "Set the environment variable OPENAI_API_KEY"),
+    ):
+        found = checked(*argv)
+        assert [(finding.check, finding.level) for finding in found] == [("model", "problem"), ("model can", "note")]
+        assert why in found[0].text
+    with pytest.raises(InputError, match="--base-url needs a model"):
+        checked("--base-url", address)
+
+
+def test_without_a_model_the_doctor_names_the_keys_but_never_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    assert "no provider's key is set here" in checked()[0].text
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-canary")
+    (finding,) = checked()
+    assert (finding.level, finding.remedy) == ("note", "Try one: --model openai:gpt-5")
+    assert finding.text == "none given, so agents work by rules; set here: ANTHROPIC_API_KEY"

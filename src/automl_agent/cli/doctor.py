@@ -9,45 +9,46 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from automl_agent.cli.findings import Finding
 from automl_agent.cli.folders import home_of
+from automl_agent.cli.model_checks import model_checks
 
-EXTRAS = {"catboost": "catboost", "torch": "torch"}
+EXTRAS = {
+    "catboost": "catboost",
+    "torch": "torch",
+    "anthropic": "langchain_anthropic",
+    "ollama": "langchain_ollama",
+    "google": "langchain_google_genai",
+}
 """Extra -> module."""
 MEMORY_GB, DISK_GB = 2.0, 1.0
 """Below these a run on a table of 50,000 rows may not end well."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    check: str
-    level: Literal["ok", "note", "problem"]
-    text: str
-    remedy: str = ""
-
-
 def doctor(args: argparse.Namespace) -> int:
     """Exit status 1 when something that a run needs does not work."""
     home = home_of(args)
-    checks: dict[str, Callable[[], Finding]] = {
-        "python": _python,
-        "packages": _packages,
-        "extras": _extras,
-        "cpus": _cpus,
-        "memory": _memory,
-        "disk": lambda: _disk(home),
-        "home": lambda: _home(home),
-        "worker": _worker,
-        "sandbox": _sandbox,
-        "knowledge": _knowledge,
-    }
+    checks: list[tuple[str, Callable[[], Finding]]] = [
+        ("python", _python),
+        ("packages", _packages),
+        ("extras", _extras),
+        ("cpus", _cpus),
+        ("memory", _memory),
+        ("disk", lambda: _disk(home)),
+        ("home", lambda: _home(home)),
+        ("worker", _worker),
+        ("sandbox", _sandbox),
+        ("knowledge", _knowledge),
+        *model_checks(args),
+    ]
     findings = []
-    for name, check in checks.items():
+    for name, check in checks:
         finding = _run(name, check)
         findings.append(finding)
         if not args.json:
