@@ -10,6 +10,7 @@ as literals (they are read without importing the file):
     REQUIRES: tuple[str, ...]      importable packages it needs            (optional)
     CONDITIONS: dict[str, str]     on meta-features, {"rows": "<= 20000"}  (optional)
     SHARED: tuple[str, ...]        shared files, imported by plain name    (optional)
+    GENERATED: bool                whether a language model wrote part     (optional)
 
 and one class:
 
@@ -23,6 +24,9 @@ and one class:
         def load(cls, folder): ...
 
 `task` is `{"kind": "classification"|"regression"|..., "classes": [...], "metric": "f1", "positive": 1}`.
+
+A shared file is looked for beside the candidate first, then in the family's folder. What a language model wrote lies
+beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run in the sandbox only.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ _REQUIRED = ("TITLE", "TAGS", "PORTFOLIO", "SPACE")
 def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
     """Read a candidate's description from its source, without importing it.
 
-    `shared` is the folder of the shared files; by default the file's own folder.
+    `shared` is the folder of the family's shared files; by default the file's own folder.
 
     Raises:
         ConfigurationError: when the file does not follow the contract.
@@ -77,8 +81,14 @@ def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
         space=constants["SPACE"],
         requires=tuple(constants.get("REQUIRES", ())),
         conditions=constants.get("CONDITIONS", {}),
-        shared=tuple((shared or path.parent) / name for name in constants.get("SHARED", ())),
+        shared=tuple(_found(name, path.parent, shared) for name in constants.get("SHARED", ())),
+        generated=constants.get("GENERATED", False) is True,
     )
+
+
+def _found(name: str, own: Path, shared: Path | None) -> Path:
+    """A shared file: beside the candidate, or else in the family's folder."""
+    return own / name if shared is None or (own / name).is_file() else shared / name
 
 
 def load_candidate(path: Path, shared: Path | None = None) -> ModuleType:

@@ -62,11 +62,16 @@ class Candidate:
     generated: bool = False
     """Whether a language model wrote part of it: then it runs in the sandbox only."""
 
+    @property
+    def modules(self) -> tuple[Path, ...]:
+        """The files that a language model wrote: they lie beside the candidate, what the family shares does not."""
+        return tuple(path for path in self.shared if self.generated and path.parent == self.path.parent)
+
     @cached_property
     def sha(self) -> str:
-        """Hash over the source that a trial runs, as it was when first asked for."""
+        """Hash over the source that a trial runs, as it was when first asked for; wherever it lies."""
         digest = hashlib.sha256(self.path.read_bytes())
-        for path in sorted(self.shared):
+        for path in sorted(self.shared, key=lambda path: path.name):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 

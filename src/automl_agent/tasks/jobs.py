@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 from zlib import crc32
 
 from automl_agent.execution.lease import machine, start_of
-from automl_agent.tasks.candidate import load_candidate
-from automl_agent.tasks.family import FoldData
+from automl_agent.tasks.candidate import load_candidate, read_candidate
+from automl_agent.tasks.family import Candidate, FoldData
+from automl_agent.tasks.generated.folds import fit_confined
 from automl_agent.tasks.registry import get_family
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import pandas as pd
-
-    Array = npt.NDArray[Any]
-
-SINGLE_ROWS = 25
-"""Rows that the latency is measured on, one at a time."""
-WARM_UP = 3
 
 
 def fit_fold(
@@ -43,17 +32,22 @@ def fit_fold(
     out: str,
     time_limit: float | None = None,
     threads: int = 1,
+    sandbox: str = "auto",
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """Fit a candidate without one fold, and predict that fold with the model as it was stored.
 
     Writes `oof.npy`, `valid.npy`, `model/` and `result.json` to the folder `out`, all or nothing. What is there already
-    from the same call is not computed again.
+    from the same call is not computed again. A candidate that a language model wrote part of is run in the sandbox,
+    never in this process.
 
     Args:
         data: the data folder.
         candidate: path of the candidate file; it may import the family's shared files by plain name.
         rows: training rows used at most; 0 means all.
         time_limit: seconds that the fit may plan with.
+        sandbox: `Settings.sandbox`, for generated code.
+        seconds: after which generated code is ended; by default a few minutes.
 
     Returns:
         `fit_seconds`, `predict_seconds`, `latency_ms`, `size_mb`, `memory_mb`, `rows` (predicted), `train_rows`, and
@@ -62,6 +56,7 @@ def fit_fold(
     Raises:
         TimeoutError: the candidate cannot be fitted within `time_limit`; it was not begun.
         ValueError: its predictions have a wrong shape or are not finite.
+        RuntimeError: generated code failed, or broke a limit of the sandbox.
     """
     call = {"candidate": Path(candidate).name, "params": params, "steps": list(steps), "metric": metric, "fold": fold,
             "rows": rows, "seed": seed}  # fmt: skip
@@ -69,6 +64,8 @@ def fit_fold(
     known = _finished(target, call)
     if known is not None:
         return known
+    import numpy as np
+
     known_family = get_family(family)
     part = known_family.fold(Path(data), fold, rows=rows, seed=seed)
     task = known_family.describe(Path(data), metric)
@@ -77,10 +74,14 @@ def fit_fold(
     unfinished = target.with_name(f"{target.name}.{_here()}-{os.getpid()}-{uuid4().hex[:8]}.part")
     unfinished.mkdir()
     try:
-        module = load_candidate(Path(candidate), known_family.shared)
-        make = _maker(module.Model, task, params, steps, seed, threads, time_limit)
-        result = _run(module.Model, make, part, task, unfinished)
-        result.setdefault("params", params)
+        chosen = read_candidate(Path(candidate), known_family.shared)
+        arguments = {"task": task, "params": params, "steps": list(steps), "seed": seed, "threads": threads,
+                     "time_limit": time_limit}  # fmt: skip
+        if chosen.generated:
+            result = fit_confined(chosen, arguments, part, unfinished, sandbox=sandbox, seconds=seconds)
+        else:
+            result = _fit_here(chosen, known_family.shared, arguments, part, unfinished)
+        np.save(unfinished / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
         (unfinished / "result.json").write_text(json.dumps({"call": call, "result": result}), encoding="utf-8")
         _put(unfinished, target)
     finally:
@@ -88,105 +89,24 @@ def fit_fold(
     return result
 
 
-def _maker(model: Any, task: dict[str, Any], params: dict[str, Any], steps: Sequence[str], seed: int, threads: int,
-           time_limit: float | None) -> Callable[[], Any]:  # fmt: skip
-    return lambda: model(task, params, list(steps), seed, threads=threads, time_limit=time_limit)
-
-
-def _run(kind: Any, make: Callable[[], Any], part: FoldData, task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fit, store, load again and predict; everything that is reported belongs to the loaded copy."""
+def _fit_here(candidate: Candidate, shared: Path, arguments: dict[str, Any], part: FoldData, folder: Path
+              ) -> dict[str, Any]:  # fmt: skip
+    """Fit code that we trust in this process."""
     import numpy as np
 
-    _reset_peak()
-    started = time.perf_counter()
-    model = make()
-    model.fit(part.train, part.target)
-    fitted = time.perf_counter()
-    memory = _peak_mb()
-    stored = folder / "model"
-    stored.mkdir()
-    model.save(stored)
-    loaded = kind.load(stored)
-    ready = time.perf_counter()
-    prediction = np.asarray(loaded.predict(part.valid), dtype=np.float64)
-    predicted = time.perf_counter()
-    _check(prediction, len(part.valid), task)
-    np.save(folder / "oof.npy", prediction, allow_pickle=False)
-    np.save(folder / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
-    result = {
-        "fit_seconds": round(fitted - started, 4),
-        "predict_seconds": round(predicted - ready, 4),
-        "latency_ms": round(_latency_ms(loaded, part.valid), 4),
-        "size_mb": round(sum(path.stat().st_size for path in stored.rglob("*") if path.is_file()) / 1e6, 6),
-        "memory_mb": round(memory, 1),
+    from automl_agent.tasks import fitting
+
+    model = load_candidate(candidate.path, shared).Model
+    fitted = fitting.fit_and_measure(model, arguments, part.train, part.target, part.valid, folder / "model")
+    fitting.check_prediction(fitted.prediction, len(part.valid), arguments["task"])
+    np.save(folder / "oof.npy", fitted.prediction, allow_pickle=False)
+    return {
+        **fitted.measured,
+        "size_mb": fitting.stored_size_mb(folder / "model"),
         "rows": len(part.valid),
         "train_rows": len(part.train),
+        "params": fitting.effective_params(folder / "model", arguments["params"]),
     }
-    effective = stored / "params.json"
-    if effective.exists():
-        result["params"] = json.loads(effective.read_text(encoding="utf-8"))
-    return result
-
-
-def _check(prediction: Array, rows: int, task: Mapping[str, Any]) -> None:
-    """Refuse predictions that cannot be scored."""
-    import numpy as np
-
-    shape = (rows, len(task["classes"])) if task["kind"] == "classification" else (rows,)
-    if prediction.shape != shape:
-        raise ValueError(f"predict returned the shape {prediction.shape}, {shape} was expected")
-    if not np.isfinite(prediction).all():
-        raise ValueError("predict returned values that are not finite")
-    if task["kind"] == "classification" and prediction.size and prediction.min() < -1e-9:
-        raise ValueError("predict returned negative probabilities")
-
-
-def _latency_ms(model: Any, frame: pd.DataFrame) -> float:
-    """95th percentile of the time for one row, over different rows."""
-    import numpy as np
-
-    if not len(frame):
-        return 0.0
-    places = np.linspace(0, len(frame) - 1, SINGLE_ROWS).astype(int)
-    single = [frame.iloc[place : place + 1].reset_index(drop=True) for place in places]
-    for row in single[:WARM_UP]:
-        model.predict(row)
-    seconds = []
-    for row in single:
-        started = time.perf_counter()
-        model.predict(row)
-        seconds.append(time.perf_counter() - started)
-    return float(np.quantile(seconds, 0.95)) * 1000
-
-
-# ---------------------------------------------------------------- memory
-
-
-def _reset_peak() -> None:
-    """Let the kernel count the highest resident memory anew, where it can."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def _peak_mb() -> float:
-    """Highest resident memory of this process: since `_reset_peak`, or since its start where that is not possible."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return float(line.split()[1]) / 1024
-    except (OSError, StopIteration, ValueError):  # no such file but on Linux
-        return _peak_since_start_mb()
-
-
-def _peak_since_start_mb() -> float:
-    try:
-        import resource
-    except ImportError:  # not on this platform
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1024
 
 
 # ---------------------------------------------------------------- files
