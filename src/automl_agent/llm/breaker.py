@@ -28,7 +28,7 @@ class Breaker:
             fault, count = self._ends.get((run, model), (None, 0))
         if fault is None or not (fault.kind in _FINAL or count >= _ENOUGH):
             return None
-        return Fault(fault.kind, f"{model} is not asked again in this run: {fault.detail}")
+        return Fault(fault.kind, f"The model is not asked again in this run: {fault.detail}")
 
     def note(self, run: str, model: str, fault: Fault | None) -> None:
         """Say how a question ended; `None` for an answer, of whatever worth."""

@@ -15,7 +15,7 @@ from automl_agent.events import Event
 from automl_agent.execution.ledger import Ledger
 from automl_agent.llm.answers import Answer
 from automl_agent.llm.cache import AnswerStore
-from automl_agent.llm.exchange import Deadline, Exchange, Line, Question
+from automl_agent.llm.exchange import Exchange, Line, Question
 from automl_agent.llm.faults import Fault, fault_of
 from automl_agent.llm.models import ModelBook, describe, output_field
 from automl_agent.llm.outcome import Outcome
@@ -24,6 +24,7 @@ from automl_agent.llm.prices import price_table
 from automl_agent.llm.prompt import Prompt
 from automl_agent.llm.purse import Purse
 from automl_agent.llm.structured import FORMS, FormBook, described
+from automl_agent.llm.waiting import Deadline
 from automl_agent.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -92,9 +93,10 @@ class Client:
             return _failed(line)
         deadline = self._deadline(patience)
         told = Prompt(prompt.system, f"{prompt.user}\n\n{described(schema)}")
-        question = Question(role, plan, _said(told), shape=schema.model_json_schema())
+        shape = schema.model_json_schema()
+        question = Question(role, plan, _said(told), shape=shape)
         outcome: Outcome[M] = _failed(Fault("unparsable", "Nothing was answered."))
-        for form in _forms.to_try(line.name):
+        for form in _forms.to_try(line.key, line.facts.provider, shape):
             question = replace(question, form=form)
             answer = self._exchange.send(line, question, deadline)
             if isinstance(answer, Fault):
@@ -104,7 +106,7 @@ class Client:
             outcome = _read(answer, schema)
             if outcome.kind != "unparsable":
                 break
-        _forms.note(line.name, question.form)
+        _forms.note(line.key, question.form, line.model)
         if outcome.kind not in ("unparsable", "schema"):
             return outcome
         advice = f"{outcome.detail}\nAnswer again with the whole corrected JSON object and nothing else."
@@ -150,6 +152,7 @@ class Client:
             model=model,
             facts=describe(given or model, self._settings.base_url),
             output_bound=own_bound if isinstance(own_bound, int) else self._settings.max_output_tokens,
+            given=not isinstance(given, str),
         )
 
     def _deadline(self, patience: float | None) -> Deadline:

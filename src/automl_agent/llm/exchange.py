@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextvars
 import json
 import random
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotDone
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +16,7 @@ from automl_agent.llm.faults import Fault, fault_of
 from automl_agent.llm.models import ModelFacts, output_field
 from automl_agent.llm.purse import Purse, Reservation
 from automl_agent.llm.structured import Form, shaped
+from automl_agent.llm.waiting import Deadline, acquired, pause, within
 from automl_agent.records import ModelCall
 from automl_agent.settings import Settings
 
@@ -30,21 +27,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
-_GLANCE = 0.25
-"""Seconds after which a waiting thread looks whether the run was stopped."""
 _OVERHEAD = 512
 """Tokens that a provider may add to a question: marks of messages, its own words about tools."""
-
-
-class Deadline:
-    """The end of a question: after so many seconds, or when the run has none left."""
-
-    def __init__(self, seconds: float, seconds_left: Callable[[], float]) -> None:
-        self._until = time.monotonic() + seconds
-        self._seconds_left = seconds_left
-
-    def left(self) -> float:
-        return max(0.0, min(self._until - time.monotonic(), self._seconds_left()))
 
 
 @dataclass(frozen=True)
@@ -73,11 +57,18 @@ class Line:
     model: BaseChatModel
     facts: ModelFacts
     output_bound: int
+    """Tokens that an answer may have."""
+    given: bool = False
+    """Whether the caller gave the object; otherwise it was made from a word."""
 
     @property
     def name(self) -> str:
-        """What it is known by in this process."""
         return str(self.facts)
+
+    @property
+    def key(self) -> str:
+        """What it is known by in this process: objects of one name may differ in anything."""
+        return f"{self.name}#{id(self.model)}" if self.given else self.name
 
     def bounded(self, output: int) -> BaseChatModel:
         """The same model, with this bound on its answers; a model that knows no bound is used as it is.
@@ -102,6 +93,7 @@ class _Slots:
             return self.free.setdefault((model, count), threading.BoundedSemaphore(count))
 
 
+_LATE = Fault("timeout", "The model did not answer in time.", billed=True)
 _SLOTS = _Slots()
 _BREAKER = Breaker()
 
@@ -122,18 +114,18 @@ class Exchange:
         """Ask until there is an answer, a lasting fault, or no time: retries wait longer each time."""
         result: Answer | Fault = Fault("limit", "The run has no time left for a model.")
         for attempt in range(self.settings.call_retries + 1):
-            if (stopped := _BREAKER.stopped(self.run, line.name)) is not None:
+            if (stopped := _BREAKER.stopped(self.run, line.key)) is not None:
                 return stopped
             if deadline.left() <= 0:
                 break
             result = self._attempt(line, question, attempt, deadline)
             if isinstance(result, Answer) or not result.passing or (result.kind == "empty" and attempt):
                 break
-            pause = _pause(result, attempt)
-            if attempt == self.settings.call_retries or pause >= deadline.left():
+            seconds = _pause(result, attempt)
+            if attempt == self.settings.call_retries or seconds >= deadline.left():
                 break
-            _sleep(pause, deadline)
-        _BREAKER.note(self.run, line.name, result if isinstance(result, Fault) else None)
+            pause(seconds, deadline)
+        _BREAKER.note(self.run, line.key, result if isinstance(result, Fault) else None)
         return result
 
     def _attempt(self, line: Line, question: Question, attempt: int, deadline: Deadline) -> Answer | Fault:
@@ -144,10 +136,10 @@ class Exchange:
             self.purse.remember(call.model_copy(update={"cached": True, "usd": 0.0}), key)
             return known
         slots = _SLOTS.of(line.name, self.settings.concurrency)
-        if not _acquired(slots, deadline):
+        if not acquired(slots, deadline):
             return Fault("limit", "All calls that may be under way at once were busy until the time was up.")
         try:
-            if (stopped := _BREAKER.stopped(self.run, line.name)) is not None:  # found out while we waited
+            if (stopped := _BREAKER.stopped(self.run, line.key)) is not None:  # found out while we waited
                 return stopped
             reserved = self.purse.reserve(
                 line.facts, call, key, input_bound=question.size, output_bound=line.output_bound
@@ -163,10 +155,10 @@ class Exchange:
     ) -> Answer | Fault:
         """Send it, and settle what it came to whatever happens."""
         started = time.perf_counter()
-        result: Answer | Fault = Fault("timeout", "The call was interrupted.", billed=True)
+        result: Answer | Fault = _LATE
         ending: Answer | Fault = result
         try:
-            result = self._within(line, question, reserved.output_bound, deadline)
+            result = within(deadline, lambda: self._asked(line, question, reserved.output_bound)) or _LATE
             ending = _judged(result)
         finally:
             kind = ending.kind if isinstance(ending, Fault) else "truncated" if ending.truncated else "ok"
@@ -174,28 +166,6 @@ class Exchange:
         if kind == "ok" and isinstance(ending, Answer):
             self.answers.put(key, ending)
         return ending
-
-    def _within(self, line: Line, question: Question, output: int, deadline: Deadline) -> Answer | Fault:
-        """The call in a thread of its own: only so does a body that drips for ever not outlast the deadline.
-
-        The thread is a daemon, which ends with its connection or with the program.
-        """
-        done: Future[Answer | Fault] = Future()
-        context = contextvars.copy_context()  # carries the callbacks of the graph that we run in
-
-        def work() -> None:
-            try:
-                done.set_result(self._asked(line, question, output))
-            except BaseException as error:
-                done.set_exception(error)
-
-        threading.Thread(target=context.run, args=(work,), name="automl-model-call", daemon=True).start()
-        while (left := deadline.left()) > 0:
-            try:
-                return done.result(timeout=min(left, _GLANCE))
-            except NotDone:
-                continue
-        return Fault("timeout", "The model did not answer in time.", billed=True)
 
     def _asked(self, line: Line, question: Question, output: int) -> Answer | Fault:
         """Call LangChain; what it or anything below it raises ends here."""
@@ -248,22 +218,9 @@ def _messages(question: Question) -> list[BaseMessage]:
     return [kinds[who](content=text) for who, text in question.said]
 
 
-def _acquired(slots: threading.BoundedSemaphore, deadline: Deadline) -> bool:
-    while (left := deadline.left()) > 0:
-        if slots.acquire(timeout=min(left, _GLANCE)):
-            return True
-    return False
-
-
 def _pause(fault: Fault, attempt: int) -> float:
     """Seconds before the next attempt: what the server asks for, or longer each time, never all at once."""
     if fault.wait is not None:
         return fault.wait
     longest: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
     return longest * random.uniform(0.5, 1.0)
-
-
-def _sleep(seconds: float, deadline: Deadline) -> None:
-    until = time.monotonic() + seconds
-    while (left := min(until - time.monotonic(), deadline.left())) > 0:
-        time.sleep(min(left, _GLANCE))

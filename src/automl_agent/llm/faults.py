@@ -28,6 +28,9 @@ _NO_KEY = re.compile(
     r"missing credentials|api[ _-]?key|authentication method|could not resolve auth|credentials", re.IGNORECASE
 )
 
+_STATUS_OF = {"ModelAuthenticationError": 401, "ModelPermissionDeniedError": 403, "ModelNotFoundError": 404,
+              "ModelInvalidRequestError": 400, "ModelRateLimitError": 429, "ModelAPIError": 500}  # fmt: skip
+"""LangChain's own names, for providers whose errors hold no status."""
 _KEY_VARIABLES = {
     "google_genai": "GOOGLE_API_KEY",
     "mistralai": "MISTRAL_API_KEY",
@@ -68,7 +71,7 @@ def fault_of(error: BaseException, *, model: object = None, provider: str = "") 
     if _is(error, "ModelRefusalError", "ContentFilterFinishReasonError"):
         return Fault("refusal", said, billed=True)
     if status is not None and status >= 400:
-        return _of_status(status, error, said)
+        return _of_status(status, error, said, provider)
     if _is(error, "ModelTimeoutError", "APITimeoutError", "TimeoutException", "TimeoutError"):
         return Fault("timeout", "The model did not answer in time.", billed=True)
     if _is(error, "ModelConnectionError", "APIConnectionError", "TransportError", "OSError"):
@@ -87,27 +90,38 @@ def key_advice(provider: str) -> str:
     return f"Set the environment variable {_KEY_VARIABLES.get(provider, f'{provider.upper()}_API_KEY')}."
 
 
-def _of_status(status: int, error: BaseException, said: str) -> Fault:
+def _of_status(status: int, error: BaseException, said: str, provider: str) -> Fault:
     """An answer of HTTP: nothing is billed for these."""
     if status in (401, 403):
-        return Fault("auth", f"The server refuses the key ({status}): {said}")
+        return Fault("auth", f"The server refuses the key ({status}): {said} {key_advice(provider)}".strip())
+    if status in (400, 404, 422, 500, 501) and _is_about_form(status, said):
+        return Fault("server", f"The server refuses the request ({status}): {said}", unsupported=True)
     if status == 404 or (status in (400, 422) and _NO_SUCH_MODEL.search(said)):
         return Fault("not_found", f"There is no such model or address ({status}): {said}")
     if status in (402, 429):
         lasting = status == 402 or "insufficient_quota" in said or getattr(error, "code", "") == "insufficient_quota"
         return Fault("rate_limited", f"Too many requests ({status}): {said}", passing=not lasting, wait=_wait(error))
-    if status in (400, 422, 500, 501) and _NO_SUCH_FORM.search(said):
-        return Fault("server", f"The server refuses the request ({status}): {said}", unsupported=True)
     passing = status >= 500 or status in (408, 409, 425)
     return Fault("server", f"The server answers {status}: {said}", passing=passing, wait=_wait(error))
 
 
+def _is_about_form(status: int, said: str) -> bool:
+    """Whether a refusal is about structured output; elsewhere than with 400 these words mean other things too."""
+    if status in (400, 422):
+        return _NO_SUCH_FORM.search(said) is not None and _NO_SUCH_MODEL.search(said) is None
+    return _NO_SUCH_FORM.search(said) is not None and re.search(r"support|grammar", said, re.IGNORECASE) is not None
+
+
 def _status(error: BaseException) -> int | None:
-    for holder in (error, getattr(error, "response", None)):
-        status = getattr(holder, "status_code", None)
-        if isinstance(status, int) and not isinstance(status, bool):
-            return status
-    return None
+    response = getattr(error, "response", None)
+    for value in (
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        getattr(error, "code", None),
+    ):
+        if isinstance(value, int) and 100 <= value < 600:
+            return value
+    return next((status for name, status in _STATUS_OF.items() if _is(error, name)), None)
 
 
 def _wait(error: BaseException) -> float | None:

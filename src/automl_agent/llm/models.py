@@ -21,6 +21,11 @@ _EXTRAS = {"anthropic": "anthropic", "ollama": "ollama", "google_genai": "google
 _PLACEHOLDER_KEY = "not-needed"
 """Servers of one's own rarely ask for a key, but the client wants one."""
 
+_HINT = (
+    "Write PROVIDER:NAME, as in openai:gpt-5, anthropic:claude-sonnet-4-5 or ollama:qwen2.5-coder; "
+    "with the address of a server (base_url) its name for the model is enough."
+)
+
 
 @dataclass(frozen=True)
 class ModelBook:
@@ -87,6 +92,8 @@ def make_model(word: str, settings: Settings) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     provider, name = provider_and_name(word, settings.base_url)
+    if not name:
+        raise InputError(f"The model {word!r} is not understood.", hint=_HINT)
     options: dict[str, Any] = {"timeout": settings.call_timeout, "max_retries": 0}
     if settings.temperature is not None:
         options["temperature"] = settings.temperature
@@ -103,11 +110,7 @@ def make_model(word: str, settings: Settings) -> BaseChatModel:
     except ValueError as error:
         if "infer model provider" not in str(error) and "Unsupported provider" not in str(error):
             raise
-        raise InputError(
-            f"The model {word!r} is not understood.",
-            hint="Write PROVIDER:NAME, as in openai:gpt-5, anthropic:claude-sonnet-4-5 or ollama:qwen2.5-coder; "
-            "with the address of a server (base_url) its name for the model is enough.",
-        ) from error
+        raise InputError(f"The model {word!r} is not understood.", hint=_HINT) from error
     return _fitted(model, settings)
 
 
@@ -135,7 +138,7 @@ def _fitted(model: BaseChatModel, settings: Settings) -> BaseChatModel:
     """Set what only some providers take."""
     fields = type(model).model_fields
     changes: dict[str, Any] = {}
-    if "seed" in fields:
+    if "seed" in fields and not getattr(model, "use_responses_api", None):  # that interface has no seed
         changes["seed"] = settings.seed
     if (bound := output_field(model)) is not None:
         changes[bound] = settings.max_output_tokens

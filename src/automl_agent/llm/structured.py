@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -15,7 +16,9 @@ Form = Literal["json_schema", "function_calling", "prompt"]
 FORMS: tuple[Form, ...] = ("json_schema", "function_calling", "prompt")
 """From the best to the one that every model can do."""
 
-_LONGEST_CHOICES = 40
+_CLOSED = ("anthropic",)
+"""Providers whose own form allows no keys that the schema does not name, so that a mapping would come back empty."""
+_LONGEST_CHOICES = 200
 _DEEPEST = 6
 
 
@@ -25,10 +28,17 @@ class FormBook:
     def __init__(self) -> None:
         self._known: dict[str, Form] = {}
 
-    def to_try(self, model: str) -> tuple[Form, ...]:
-        return FORMS[FORMS.index(self._known.get(model, FORMS[0])) :]
+    def to_try(self, model: str, provider: str, shape: dict[str, Any]) -> tuple[Form, ...]:
+        first = FORMS.index(self._known.get(model, FORMS[0]))
+        return FORMS[max(first, int(provider in _CLOSED and _has_mapping(shape))) :]
 
-    def note(self, model: str, form: Form) -> None:
+    def note(self, model: str, form: Form, owner: object) -> None:
+        """
+        Args:
+            owner: The object that the knowledge is about, which ends with it.
+        """
+        if model not in self._known:
+            weakref.finalize(owner, self._known.pop, model, None).atexit = False
         self._known[model] = form
 
 
@@ -50,6 +60,13 @@ def shaped(model: BaseChatModel, shape: dict[str, Any] | None, form: Form) -> Ru
     if first is None:
         raise NotImplementedError(f"{type(model).__name__} has no structured output by {form} that we know.")
     return first  # type: ignore[no-any-return]
+
+
+def _has_mapping(shape: object) -> bool:
+    """Whether a schema has, at any depth, an object with names of the model's choice."""
+    if isinstance(shape, dict):
+        return isinstance(shape.get("additionalProperties"), dict) or any(map(_has_mapping, shape.values()))
+    return isinstance(shape, list) and any(map(_has_mapping, shape))
 
 
 def described(schema: type[BaseModel]) -> str:
