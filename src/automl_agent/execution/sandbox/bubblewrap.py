@@ -6,7 +6,6 @@ only by running it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,10 +13,6 @@ from automl_agent.execution.sandbox.system import MOUNTED_SYSTEM
 
 _KEPT = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH")
 """What the shim needs to become nobody, and drops."""
-
-
-def find() -> str | None:
-    return shutil.which("bwrap")
 
 
 def command(program: str, *, read: Iterable[str], work: str, network: bool, nobody: bool) -> list[str]:

@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-import automl_agent
 from automl_agent.execution.process import ONE_THREAD
 from automl_agent.execution.sandbox.protocol import SandboxJob
 
-LIBRARY = Path(automl_agent.__file__).resolve().parent
+LIBRARY = Path(__file__).resolve().parents[2]
+"""The folder of the package `automl_agent`."""
 SCRATCH = ".scratch"
 """Folder in the work folder that is HOME and the place of temporary files."""
 

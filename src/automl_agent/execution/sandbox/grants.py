@@ -11,10 +11,15 @@ from automl_agent.execution.sandbox.environment import LIBRARY, package_folders
 from automl_agent.execution.sandbox.protocol import SandboxJob
 from automl_agent.settings import default_home
 
+_OF_THE_SYSTEM = ("/usr", "/usr/local")
+"""Prefixes of which `system` grants what is needed."""
+
 
 def interpreter() -> list[str]:
     """Folders of this interpreter, its packages and this library, as they are named and where links lead."""
-    named = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *package_folders(), str(LIBRARY)]
+    prefixes = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+    own = [prefix for prefix in prefixes if prefix not in _OF_THE_SYSTEM]
+    named = [*own, *package_folders(), str(LIBRARY)]
     return list(dict.fromkeys([*named, *(str(Path(path).resolve()) for path in named)]))
 
 

@@ -1,4 +1,4 @@
-"""The work folder belongs to nobody while a program of nobody runs, and to its owner before and after."""
+"""The work folder belongs to nobody while a program of nobody runs; afterwards its owner has all of it again."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def to_nobody(work: str) -> Iterator[None]:
         for path in _entries(work):
             if path.lstat().st_uid == NOBODY:
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+@contextmanager
+def kept_accessible(work: str) -> Iterator[None]:
+    """Afterwards its owner can look into every folder and remove it, whatever modes a program of the same user gave."""
+    try:
+        yield
+    finally:
+        for path in _entries(work):
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(path.stat().st_mode | stat.S_IRWXU)
 
 
 def _entries(folder: str) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ DISK_EVERY = 4
 """Looks at the disk are rarer: they walk through folders."""
 WRAPPERS = 2
 """Processes of ours among those counted: bubblewrap's two."""
+UNSEEN = 1 << 60
 _BLOCK = 512
 """Unit of `st_blocks`."""
 
@@ -64,18 +66,24 @@ class Meter:
 
 
 def usage(folder: str) -> tuple[int, int]:
-    """Bytes on disk and number of entries below a folder, links not followed."""
+    """Bytes on disk and number of entries below a folder, links not followed.
+
+    A folder that cannot be looked into, by its mode or its depth, counts as `UNSEEN` bytes: things are hidden there.
+    """
     size = entries = 0
     waiting = [folder]
     while waiting:
         try:
-            with os.scandir(waiting.pop()) as found:
-                for entry in found:
-                    entries += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    else:
-                        size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
-        except OSError:  # the program removes what we look at
+            found = list(os.scandir(waiting.pop()))
+        except (FileNotFoundError, NotADirectoryError):  # the program removes what we look at
             continue
+        except OSError:
+            return UNSEEN, entries
+        entries += len(found)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                with contextlib.suppress(OSError):
+                    size += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
     return size, entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from functools import cache
@@ -21,6 +22,7 @@ LAYERS = {
 }
 """Layers that may be missing, in the order in which they are tried, and what each takes."""
 _ALWAYS = ("environment", "limits", "warden")
+_BUBBLEWRAP = "bwrap"
 _SECONDS = 20.0
 _LINUX = "confinement: needs Linux, or a sandbox of your own (package.module:Class)"
 _SIGNALS = "signals: Linux 6.12 or newer keeps a program from sending signals to your other processes"
@@ -64,7 +66,7 @@ def trouble(layers: tuple[str, ...] | list[str]) -> str:
 
 def confined(layers: tuple[str, ...] | list[str], missing: list[str] | None = None) -> Sandbox:
     """A sandbox of these layers, whether they work or not."""
-    from automl_agent.execution.sandbox import bubblewrap, landlock
+    from automl_agent.execution.sandbox import landlock
     from automl_agent.execution.sandbox.confined import ConfinedSandbox
 
     missing = list(missing or ())
@@ -77,7 +79,7 @@ def confined(layers: tuple[str, ...] | list[str], missing: list[str] | None = No
         landlock="landlock" in layers,
         seccomp="seccomp" in layers,
         nobody="nobody" in layers,
-        wrapper=bubblewrap.find() if "bubblewrap" in layers else None,
+        wrapper=(shutil.which(_BUBBLEWRAP) or _BUBBLEWRAP) if "bubblewrap" in layers else None,
     )
 
 

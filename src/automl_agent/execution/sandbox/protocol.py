@@ -16,7 +16,8 @@ class SandboxJob:
     """A Python program, what it may touch and how much it may use."""
 
     program: Path
-    """Script, run by this interpreter as `python program *arguments`. Its folder is first on `sys.path`."""
+    """Script, run by this interpreter as `python program *arguments`. Its folder is first on `sys.path`; modules that
+    lie there must be among `read` or in `work`."""
     work: Path
     """Current folder, and the only one that can be written. What is found there afterwards is not to be trusted."""
     arguments: tuple[str, ...] = ()
@@ -43,7 +44,8 @@ class SandboxResult:
     """How it ended. All its processes are gone."""
 
     status: Status
-    """`ok` when it exited with 0; `error` when with another code; otherwise the limit that ended it."""
+    """`ok` when it exited with 0; `error` when with another code; `crash` when a signal ended it, or it could not be
+    started; `stopped` on request; otherwise the limit that ended it."""
     code: int | None = None
     output: str = ""
     """Beginning and end of standard output and error, a few thousand characters each."""
@@ -73,5 +75,9 @@ class Sandbox(Protocol):
         ...
 
     def run(self, job: SandboxJob, stop: threading.Event | None = None) -> SandboxResult:
-        """Run a job to its end; with `stop` set, end it. Never raises for what the program does."""
+        """Run a job to its end; with `stop` set, end it. Never raises for what the program does.
+
+        Raises:
+            SandboxError: when the job itself cannot be: files that are not there, a folder that no program may read.
+        """
         ...

@@ -31,6 +31,8 @@ _SOCKET_TYPE = 0xF
 _MSG_FASTOPEN = 0x20000000
 """Sending with this flag connects without connect(2)."""
 _EVERY_BIT = 0xFFFFFFFF
+_ALL_PROCESSES = 0xFFFFFFFF
+"""-1: every process of the user."""
 
 
 class Instruction(NamedTuple):
@@ -63,8 +65,6 @@ _LOOKED_AT = {
     syscalls.SENDMSG: (Check(2, _MSG_FASTOPEN, (0,)),),
     syscalls.SENDMMSG: (Check(3, _MSG_FASTOPEN, (0,)),),
     syscalls.CLONE: (Check(0, _NEW_NAMESPACES, (0,)),),
-    # not every process of this user at once
-    syscalls.KILL: (Check(0, _EVERY_BIT, (_EVERY_BIT,), among=False),),
     # a process that is not dumpable hides its memory from the warden
     syscalls.PRCTL: (Check(0, _EVERY_BIT, (PR_SET_DUMPABLE,), among=False),),
     # limits of this process; not of the user's others
@@ -78,16 +78,17 @@ def supported() -> bool:
     return platform.machine() in syscalls.MACHINES
 
 
-def install(*, port: bool) -> None:
+def install(*, port: bool, warden: int) -> None:
     """Filter the system calls of this process and its children, for good.
 
     Args:
         port: allow TCP sockets over IPv4, for a server; connecting stays refused.
+        warden: a process that gets no signals. Landlock keeps them inside; this is for kernels without it.
 
     Raises:
         OSError: when the machine is not known, or the kernel has no filters.
     """
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _filter(platform.machine(), port))
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _filter(platform.machine(), port, warden))
     buffer = ctypes.create_string_buffer(code, len(code))
 
     class Program(ctypes.Structure):
@@ -101,7 +102,7 @@ def install(*, port: bool) -> None:
         raise OSError(ctypes.get_errno(), "seccomp: the filter was refused")
 
 
-def _filter(machine: str, port: bool) -> list[Instruction]:
+def _filter(machine: str, port: bool, warden: int) -> list[Instruction]:
     """The program: first who calls, then each call by its number; what is not named is allowed."""
     if machine not in syscalls.MACHINES:
         raise OSError(errno.ENOSYS, f"seccomp: no table of system calls for {machine}")
@@ -120,6 +121,9 @@ def _filter(machine: str, port: bool) -> list[Instruction]:
             program += _when(numbers[column], [_return(_ERRNO | answer)])
     if not port:
         program += _when(syscalls.SOCKET[column], [_return(_ERRNO | errno.EPERM)])
+    no_signal = Check(0, _EVERY_BIT, (_ALL_PROCESSES, warden, -warden & _EVERY_BIT), among=False)
+    for numbers in syscalls.SIGNALLING.values():
+        program += _when(numbers[column], _unless_all((no_signal,)))
     for numbers, checks in _LOOKED_AT.items():
         program += _when(numbers[column], _unless_all(checks))
     return [*program, _return(_ALLOW)]

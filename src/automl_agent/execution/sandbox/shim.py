@@ -29,7 +29,8 @@ _FILE_SHARE = 1.1
 
 def main() -> None:
     order = Order.of(sys.stdin.buffer.readline())
-    os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
+    os.close(_STDIN)
+    os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number: it is the program's standard input now
     try:
         _lock_down(order)
     except OSError as error:
@@ -59,7 +60,7 @@ def _lock_down(order: Order) -> None:
     if order.landlock:
         landlock.restrict(read=(*READABLE_SYSTEM, *order.read), write=(*WRITABLE_SYSTEM, order.work), port=order.port)
     if order.seccomp:
-        seccomp.install(port=order.port is not None)
+        seccomp.install(port=order.port is not None, warden=os.getppid())
 
 
 def _tell_only_of(program: str) -> None:

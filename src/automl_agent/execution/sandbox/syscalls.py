@@ -55,12 +55,17 @@ PRETENDED: dict[str, tuple[int | None, int | None]] = {
 """Succeed and do nothing. Landlock does not see them, so they would reach any file of the same user; and copying a
 file must not fail because of its time stamp."""
 
+SIGNALLING: dict[str, tuple[int | None, int | None]] = {
+    "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "pidfd_open": (434, 434),
+}  # fmt: skip
+"""Calls whose first argument is the process that gets a signal."""
+
 SOCKET = (41, 198)
 SOCKETPAIR = (53, 199)
 SENDTO = (44, 206)
 SENDMSG = (46, 211)
 SENDMMSG = (307, 269)
 CLONE = (56, 220)
-KILL = (62, 129)
 PRCTL = (157, 167)
 PRLIMIT64 = (302, 261)

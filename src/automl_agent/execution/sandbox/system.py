@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 MOUNTED_SYSTEM = (
-    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin",
-    "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives",
+    "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share",
+    "/usr/local/bin", "/usr/local/lib", "/usr/local/share",
+    "/lib", "/lib32", "/lib64", "/bin", "/sbin",
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/ssl/openssl.cnf",
     "/sys/devices/system/cpu", "/sys/devices/system/node",
     "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
 )  # fmt: skip
-"""Programs, libraries, the clock's zone and the number of cores."""
+"""Programs, libraries, the clock's zone and the number of cores. Not all of /usr: people work below /usr/src."""
 READABLE_SYSTEM = (
     *MOUNTED_SYSTEM,
     "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",

@@ -13,6 +13,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -33,37 +34,28 @@ _SIGNALLED = 128
 def main() -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_DUMPABLE, 0)  # nobody reads our memory or environment in /proc
-    signal.signal(signal.SIGTERM, _end)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # where another process keeps our input open
     try:
         result = _carry_out(Order.of(sys.stdin.buffer.readline()))
-    except _Ended:
-        result = SandboxResult("stopped")
     except Exception:
         result = SandboxResult("crash", output=traceback.format_exc())
     with contextlib.suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), result_line(result))
 
 
-class _Ended(Exception):
-    """Our parent has died."""
-
-
-def _end(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Ended
-
-
 def _carry_out(order: Order) -> SandboxResult:
-    with handover.to_nobody(order.work) if order.nobody else contextlib.nullcontext():
-        return _Run(order).result()
+    parent_died = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: parent_died.set())
+    with handover.to_nobody(order.work) if order.nobody else handover.kept_accessible(order.work):
+        return _Run(order, parent_died).result()
 
 
 class _Run:
     """One program, from its start to the end of all its processes."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, parent_died: threading.Event) -> None:
         self._order = order
+        self._parent_died = parent_died
         self._output = Output()
         self._meter = Meter(order)
         self._started = time.monotonic()
@@ -114,7 +106,7 @@ class _Run:
                         return "output"
                     if time.monotonic() - self._started > self._order.seconds:
                         return "timeout"
-                    if _STDIN in ready:
+                    if _STDIN in ready or self._parent_died.is_set():
                         return "stopped"
                     if met := self._meter.exceeded():
                         return met
