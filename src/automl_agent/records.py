@@ -95,6 +95,8 @@ class Constraint(Record):
 class User(Record):
     intent: str = ""
     expertise: Literal["novice", "practitioner", "expert"] = "novice"
+    language: str = "en"
+    """ISO 639-1 code of the language that the request is written in."""
 
 
 class Problem(Record):
@@ -275,6 +277,8 @@ class DataRecipe(Record):
     rejected: tuple[str, ...] = ()
     features: str = ""
     """Artifact id of the feature module that improved the out-of-fold score; empty without one."""
+    without: tuple[str, ...] = ()
+    """Columns of that module that are left out, since the score was better without them."""
 
 
 class Shortlist(Record):

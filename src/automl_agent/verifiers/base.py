@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import ConfigurationError
 from automl_agent.records import DataProfile, Plan, Request, Solution, TaskSpec, Trial, Verdict
 from automl_agent.tasks.family import TaskFamily
+
+if TYPE_CHECKING:
+    from automl_agent.llm.client import Client
 
 Stage = Literal["request", "plans", "solution"]
 
@@ -18,6 +21,8 @@ class RequestCase:
     """What stands before the first verifier."""
 
     request: Request
+    client: Client | None = None
+    """Asks the language models of the run; `None` where there are none."""
 
 
 @dataclass(frozen=True)

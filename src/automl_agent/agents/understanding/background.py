@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from automl_agent.agents.understanding.language import read_language
 from automl_agent.records import Problem, User
 from automl_agent.tasks.words import text as tx
 
@@ -35,11 +36,12 @@ _INTENTION = re.compile(r"[.!?;\n](?=\s|$)")
 
 
 def read_user(words: str) -> User:
-    """Who asks: the wish in the first sentence, the expertise from the terms used."""
+    """Who asks: the wish in the first sentence, the expertise from the terms used, the language from small words."""
     terms = set(re.findall(rf"(?<!\w)(?:{_TERMS})", tx.low(words)))
     expertise = ("novice", "practitioner", "practitioner", "expert")[min(len(terms), 3)]
     intent = _INTENTION.split(words.strip(), maxsplit=1)[0].strip()
-    return User.model_validate({"intent": intent[:200], "expertise": expertise})
+    language = read_language(words) or "en"
+    return User.model_validate({"intent": intent[:200], "expertise": expertise, "language": language})
 
 
 def describe(words: str, area: str, task: str, columns: tuple[str, ...]) -> Problem:

@@ -6,7 +6,7 @@ import re
 
 from automl_agent.tasks.words import text as tx
 
-_ARTEFACTS = {
+ARTEFACTS = {
     "report": r"report|write-?up|bericht|rapport|informe|summary of (?:the )?results",
     "confusion_matrix": r"confusion[- ](?:matrix|matrices|table)|error matrix|konfusionsmatrix|matrice de confusion"
     r"|matriz de confusion",
@@ -22,13 +22,14 @@ _ARTEFACTS = {
     "roc_curve": r"(?:roc|receiver operating characteristic)[- ](?:curve|plot)s?",
     "residuals": r"residuals?(?: plots?| analysis)?|predicted[- ](?:vs\.?|versus|against)[- ]actual",
 }  # fmt: skip
+"""What can be asked for, and the words for it."""
 _DENIED = re.compile(r"\b(?:no|not|without|don't need|do not need|skip|except)(?: (?:a|an|the|any|need|want))* *$")
 
 
 def read_deliverables(words: str) -> tuple[str, ...]:
     """Names of the artefacts that the words ask for, in the order of the list above."""
     flat = tx.low(words)
-    return tuple(name for name, pattern in _ARTEFACTS.items() if _wanted(flat, pattern))
+    return tuple(name for name, pattern in ARTEFACTS.items() if _wanted(flat, pattern))
 
 
 def _wanted(flat: str, pattern: str) -> bool:

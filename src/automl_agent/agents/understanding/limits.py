@@ -12,6 +12,14 @@ from automl_agent.records import Comparison, Constraint
 from automl_agent.tasks.family import MetricSpec
 from automl_agent.tasks.words import text as tx
 
+MEASURES = {
+    "latency_ms": "latency",
+    "train_seconds": "training time",
+    "size_mb": "model size",
+    "memory_mb": "memory",
+}
+"""What is limited besides metrics, and what it is called in plain words."""
+
 _CUES = {
     "latency_ms": r"laten\w*|answer\w*|respon[ds]\w*|inference|infers?\b|predict(?:s|ions?|ing)\b|predict (?:in"
     r"|within|under)|per (?:row|record|request|call|sample|item|query|customer|case)|repl(?:y|ies)|score[sd]? (?:a"

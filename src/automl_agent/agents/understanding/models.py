@@ -120,7 +120,8 @@ def _places(flat: str, models: Iterable[str]) -> list[tuple[int, int, str]]:
     patterns = dict(_FAMILIES)
     for model in models:
         key = tx.low(model).replace("_", " ")
-        if not any(re.fullmatch(pattern, key) for pattern in patterns.values()) and len(key) > 3:
+        known = key in patterns or any(re.fullmatch(pattern, key) for pattern in patterns.values())
+        if not known and len(key) > 3:
             patterns[key] = re.escape(key).replace(r"\ ", r"[\s_-]") + (_MODEL if key in _EVERYDAY else "")
     found = [(match.start(), match.end(), name) for name, pattern in patterns.items()
              for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)", flat)]  # fmt: skip

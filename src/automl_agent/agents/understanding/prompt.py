@@ -9,17 +9,14 @@ from pathlib import Path
 from automl_agent.agents.understanding.background import describe, hints, read_user
 from automl_agent.agents.understanding.constraints import read_constraints
 from automl_agent.agents.understanding.deliverables import read_deliverables
+from automl_agent.agents.understanding.looking import LONGEST, Look, look_at
 from automl_agent.agents.understanding.models import read_models
 from automl_agent.errors import InputError
 from automl_agent.records import Constraint, DatasetSpec, Inference, Question, Request, Service, TaskSpec
 from automl_agent.tasks.family import MetricSpec, Peek, Reading, TaskFamily
 from automl_agent.tasks.words import text as tx
-from automl_agent.tasks.words.columns import require_column
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric
-
-LONGEST = 10_000
-"""Characters of a request that are read."""
 
 
 def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec | Question:
@@ -35,70 +32,31 @@ def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec
         InputError: when a column, family, class or metric that was given does not exist, a metric does not fit the
             target, or the constraints cannot be met together.
     """
-    request = request.model_copy(update={"words": tx.composed(request.words)[:LONGEST]})
-    if not request.data and not request.test_data:
-        return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
-    asked = _asked(request, families)
-    peeks = _peeks(request, asked)
-    request = _checked_columns(request, next((peek for peek in peeks.values() if peek.columns), None))
-    readings = {name: asked[name].interpret(request, peek) for name, peek in peeks.items()}
-    name = min(readings, key=lambda name: (-readings[name].confidence, name))
-    reading, family, peek = readings[name], families[name], peeks[name]
+    look = look_at(request, families)
+    return look if isinstance(look, Question) else read(look)
+
+
+def read(look: Look) -> TaskSpec | Question:
+    """The task that a request means, once the data were looked at.
+
+    Raises:
+        InputError: as in `understand`.
+    """
+    name, reading = likeliest(look)
     if reading.question is not None:
         return reading.question
-    return _task(request, family, peek, reading, families)
+    return _task(look.request, look.families[name], look.peeks[name], reading, look.families)
 
 
-# ---------------------------------------------------------------- families
-
-
-def _asked(request: Request, families: Mapping[str, TaskFamily]) -> Mapping[str, TaskFamily]:
-    """The families that may be meant."""
-    if request.family is None:
-        return families
-    if request.family not in families:
-        raise InputError(f"There is no task family {request.family!r}.", hint=f"Installed: {', '.join(families)}.")
-    return {request.family: families[request.family]}
-
-
-def _peeks(request: Request, families: Mapping[str, TaskFamily]) -> dict[str, Peek]:
-    """What each family sees in the data. Families of one class and area look once."""
-    looks: dict[tuple[type, str], Peek | None] = {}
-    found = {}
-    for name, family in families.items():
-        key = (type(family), family.area)
-        if key not in looks:
-            looks[key] = family.peek(request)
-        peek = looks[key]
-        if peek is not None:
-            found[name] = peek
-    if not found:
-        shown = ", ".join(str(source) for source in (*request.data, request.test_data) if source)
-        titles = ", ".join(family.title for family in families.values())
-        raise InputError(f"No task family can use {shown}.", hint=f"There are families for: {titles}.")
-    return found
+def likeliest(look: Look) -> tuple[str, Reading]:
+    """The most confident family, and how it reads the request."""
+    asked = [name for name in look.peeks if look.request.family in (None, name)]
+    readings = {name: look.families[name].interpret(look.request, look.peeks[name]) for name in asked}
+    name = min(readings, key=lambda name: (-readings[name].confidence, name))
+    return name, readings[name]
 
 
 # ---------------------------------------------------------------- columns
-
-
-def _checked_columns(request: Request, peek: Peek | None) -> Request:
-    """The request with its column names as written in the data.
-
-    Raises:
-        InputError: when there is no such column, or one has two roles.
-    """
-    if peek is None:
-        return request
-    given = {"target": request.target, "time": request.time, "group": request.group}
-    fixed: dict[str, str] = {what: require_column(name, peek, what) for what, name in given.items() if name}
-    ignore = tuple(require_column(name, peek, "ignore") for name in request.ignore)
-    target = fixed.get("target")
-    roles = {"time": (fixed.get("time"),), "group": (fixed.get("group"),), "ignore": ignore}
-    clash = next((what for what, names in roles.items() if target and target in names), None)
-    if clash:
-        raise InputError(f"Column {target!r} cannot be both target and {clash}.", hint="Choose one of them.")
-    return request.model_copy(update={**fixed, "ignore": ignore})
 
 
 def _roles(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from automl_agent.tasks.words import text as tx
 
@@ -40,9 +41,11 @@ _OTHER = re.compile(
     r"|weather (?:today|tomorrow|like)|what(?:'s| is) the (?:time|weather|meaning of|capital|date)|who (?:was"
     r"|is) the (?:president|king|queen|author|first|inventor)|what time is it|play (?:some |a )?(?:music|song|game"
     r"|chess)|remind me|set an alarm|call (?:me|my)|send (?:an?|the|my) (?:e-?mail|message|text)|delete (?:all|my"
-    r"|the)|fix (?:my|this|the) (?:code|bug|car|computer)|how (?:do|can) i cook|ignore (?:all |the )?(?:previous"
-    r"|above|prior) instructions|print (?:the|your) (?:environment|system prompt|secrets)|install \w+|hack\w*"
-    r"|turn (?:on|off) the)"
+    r"|the)|fix (?:my|this|the) (?:code|bug|car|computer)|how (?:do|can) i cook"
+    r"|(?:ignore|disregard|forget) (?:(?:all|any|everything|the|your|of|these|those|previous|above|prior|earlier"
+    r"|preceding) )*(?:instructions|rules|system prompt|above(?= *(?:$|[.,;:!]|and\b)))"
+    r"|(?:print|show|reveal) (?:me )?(?:the|your|all) (?:environment|system prompt|secrets|api keys?)|install \w+"
+    r"|hack\w*|turn (?:on|off) the)"
 )  # fmt: skip
 _QUESTION = re.compile(r"^\W*(?:what|who|when|where|why|how)(?:'s| (?:is|are|was|were|do|does|did|can|to))\b")
 _GREETING = re.compile(
@@ -51,7 +54,16 @@ _GREETING = re.compile(
 )
 
 
-def check_scope(words: str, *, data: bool = False, target: str | None = None) -> tuple[bool, str]:
+class Scope(NamedTuple):
+    """Whether the words ask for machine learning."""
+
+    passed: bool
+    reason: str
+    understood: bool = True
+    """False where the words were refused only because nothing in them was recognised."""
+
+
+def check_scope(words: str, *, data: bool = False, target: str | None = None) -> Scope:
     """Whether the words ask for machine learning, and why (not).
 
     Args:
@@ -62,28 +74,27 @@ def check_scope(words: str, *, data: bool = False, target: str | None = None) ->
     words = tx.composed(words).strip()
     flat = tx.low(words)
     if target and not re.search(r"\w", flat):
-        return True, f"The column {target!r} is to be predicted."
+        return Scope(True, f"The column {target!r} is to be predicted.")
     if not re.search(r"\w", flat):
-        return False, "Nothing was asked. Say what to predict, for example: 'Predict which customers churn.'"
-    learning = _LEARNING.search(flat)
+        return Scope(False, "Nothing was asked. Say what to predict, for example: 'Predict which customers churn.'")
     made, other = _CREATION.search(flat), _OTHER.search(flat)
     foreign = min((match for match in (made, other) if match), key=lambda match: match.start(), default=None)
     if foreign and not _independent(flat, foreign):
         phrase = re.sub(r"\s+", " ", words[foreign.start() : foreign.end()])
-        return False, f"'{phrase}' is not machine learning: nothing is to be learned from data and predicted."
+        return Scope(False, f"'{phrase}' is not machine learning: nothing is to be learned from data and predicted.")
+    learning = _LEARNING.search(flat)
     if learning:
-        return (
-            True,
-            f"'{words[learning.start() : learning.end()]}' asks for something that is learned from data.",
-        )
-    if _GREETING.match(flat) or (_QUESTION.match(flat) and not (data or target)):
-        return False, "This is no machine-learning task: it does not say what should be predicted from data."
+        phrase = words[learning.start() : learning.end()]
+        return Scope(True, f"'{phrase}' asks for something that is learned from data.")
+    unsaid = "This is no machine-learning task: it does not say what should be predicted from data."
+    if _GREETING.match(flat):
+        return Scope(False, unsaid)
     if data or target:
-        return True, "The words do not say what kind of work is meant, but data were given."
-    return (
-        False,
-        "This is no machine-learning task: the words do not say what should be predicted, and there are no data.",
-    )
+        return Scope(True, "The words do not say what kind of work is meant, but data were given.")
+    if _QUESTION.match(flat):
+        return Scope(False, unsaid, understood=False)
+    unknown = "the words do not say what should be predicted, and there are no data"
+    return Scope(False, f"This is no machine-learning task: {unknown}.", understood=False)
 
 
 def _independent(flat: str, foreign: re.Match[str]) -> bool:

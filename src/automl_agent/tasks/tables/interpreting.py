@@ -10,11 +10,11 @@ from automl_agent.errors import InputError
 from automl_agent.records import Inference, Question, Request
 from automl_agent.tasks.family import MetricSpec, Peek, PeekColumn, Reading
 from automl_agent.tasks.words import cues, text
-from automl_agent.tasks.words.columns import numeric, plausible, require_column
+from automl_agent.tasks.words.columns import TARGETS, numeric, plausible, require_column
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric, read_metric
 from automl_agent.tasks.words.positive import find_positive
-from automl_agent.tasks.words.target import Match, decided, find_target
+from automl_agent.tasks.words.target import Match, certain, decided, find_target
 
 Kind = Literal["classification", "regression"]
 
@@ -35,6 +35,8 @@ _CLASS_NAMES = {
 _MANY = 20
 _REASON = re.compile(r"\b(?:because|so that|in order to|weil|damit|parce que|porque)\b[^.;!?]*")
 """Why something is wanted: not what."""
+_CLEAR = 0.3
+"""By how much a target must fit one kind of task better than the other for that to be no guess."""
 _IMBALANCED = 0.35
 """Share of the rarer of two classes below which accuracy says little."""
 
@@ -58,24 +60,26 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     used = {*request.ignore, *said["ignore"], *said["group"], *said["time"], request.time or "", request.group or ""}
     matches = _matches(request, words, peek, metrics, used)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
-    if wish:
-        return Reading(0.3, question=_not_served(wish, kind))
     chosen = decided(matches)
+    if wish:
+        meant = chosen[0].column if len(chosen) == 1 and certain(matches) else None
+        return Reading(0.3, meant, question=_not_served(wish, kind))
     if len(chosen) != 1:
         return Reading(_unsure(words, kind), question=_which(chosen, peek, used))
-    return _reading(request, words, peek, chosen[0], kind, metrics)
+    return _reading(request, words, peek, chosen[0], kind, metrics, sure=certain(matches))
 
 
-def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind, metrics: Mapping[str, MetricSpec]
-             ) -> Reading:  # fmt: skip
-    """The reading once the target is known."""
+def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind, metrics: Mapping[str, MetricSpec],
+             *, sure: bool) -> Reading:  # fmt: skip
+    """The reading once the target is known, surely or not."""
     column = peek.column(match.column)
     assert column is not None
     named, phrase = read_metric(words, metrics)
-    confidence, reason = _confidence(column, peek, words, kind, named or _fixed(request, metrics))
-    inferences = [Inference(field="family", value=f"tabular_{kind}", reason=reason)]
+    confidence, reason, clear = _confidence(column, peek, words, kind, named or _fixed(request, metrics))
+    inferences = [Inference(field="family", value=f"tabular_{kind}", reason=reason, sure=clear)]
     if not request.target:
-        inferences.append(Inference(field="target", value=column.name, reason=match.reason))
+        sure = sure and column.kind in TARGETS
+        inferences.append(Inference(field="target", value=column.name, reason=match.reason, sure=sure))
     positive: str | None = None
     warnings: list[str] = []
     if kind == "classification":
@@ -83,7 +87,7 @@ def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind,
         inferences += found
     metric, because = (named, f"The words say '{phrase}'.") if named else _usual(column, kind)
     if not request.metric:
-        inferences.append(Inference(field="metric", value=metric, reason=because))
+        inferences.append(Inference(field="metric", value=metric, reason=because, sure=named is not None))
     return Reading(confidence, column.name, positive, metric, inferences=tuple(inferences), warnings=tuple(warnings))
 
 
@@ -145,8 +149,9 @@ def _fixed(request: Request, metrics: Mapping[str, MetricSpec]) -> str | None:
         return None
 
 
-def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: str | None) -> tuple[float, str]:
-    """How well the target fits the kind of task, and why."""
+def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: str | None
+                ) -> tuple[float, str, bool]:  # fmt: skip
+    """How well the target fits the kind of task, why, and whether it clearly fits one kind better."""
     wanted = cues.asks_for(words)
     if column.kind in ("category", "boolean", "text", "constant", "id"):
         fits = {"classification": 0.95, "regression": 0.05}
@@ -167,8 +172,8 @@ def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: 
         reason = f"'{column.name}' is a column of kind {column.kind}."
     confidence = fits[kind]
     if metric and min(fits.values()) > 0.1:  # the metric settles what the column leaves open
-        return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}."
-    return confidence, reason
+        return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}.", True
+    return confidence, reason, max(fits.values()) - min(fits.values()) > _CLEAR
 
 
 def _classified(words: str) -> bool:
@@ -191,7 +196,7 @@ def _positive(request: Request, words: str, column: PeekColumn) -> tuple[str | N
     found = find_positive(words, column)
     if found is None:
         return None, [], []
-    return found[0], [Inference(field="positive", value=found[0], reason=found[1])], []
+    return found.value, [Inference(field="positive", value=found.value, reason=found.reason, sure=found.sure)], []
 
 
 def _given_positive(value: str, column: PeekColumn) -> tuple[str | None, list[Inference], list[str]]:

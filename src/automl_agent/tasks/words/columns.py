@@ -14,12 +14,16 @@ def numeric(column: PeekColumn, rows: int) -> bool:
     return column.kind == "number" and column.distinct > max(2, min(10, rows // 5))
 
 
+TARGETS = ("number", "category", "boolean")
+"""Kinds of columns that can be predicted."""
+
+
 def plausible(peek: Peek, without: Collection[str] = ()) -> tuple[str, ...]:
     """Columns that could be predicted at all: the last and those of few labels first, they are it most often."""
     columns = [
         column
         for column in peek.columns
-        if column.kind in ("number", "category", "boolean") and column.distinct > 1 and column.name not in without
+        if column.kind in TARGETS and column.distinct > 1 and column.name not in without
     ]
     columns.sort(key=lambda column: (column is not peek.columns[-1], column.kind == "number"))
     return tuple(column.name for column in columns)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from automl_agent.tasks.family import PeekColumn
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.lexicon import AFFIRMATIVE, EVENTS, NEGATIVE, opposite
 from automl_agent.tasks.words.target import named_values
 
 
-def find_positive(words: str, column: PeekColumn) -> tuple[str, str] | None:
-    """The positive class as written in the data, and why it was taken; `None` unless the column has two values."""
+class Positive(NamedTuple):
+    """A positive class."""
+
+    value: str
+    """As written in the data."""
+    reason: str
+    """One sentence."""
+    sure: bool = True
+    """False where it was taken for being rarer only."""
+
+
+def find_positive(words: str, column: PeekColumn) -> Positive | None:
+    """The positive class, and why it was taken; `None` unless the column has two values."""
     if column.distinct != 2 or len(column.examples) < 2:
         return None
     values = column.examples[:2]
     said = named_values(words, column)
     if len(said) == 1:
-        return said[0], f"The words ask for '{said[0]}'."
+        return Positive(said[0], f"The words ask for '{said[0]}'.")
     initials = [value for value in values if _initial(words, value, values)]
     if len(initials) == 1:
-        return initials[0], f"'{initials[0]}' is the initial of what the words ask for."
+        return Positive(initials[0], f"'{initials[0]}' is the initial of what the words ask for.")
     yes = _affirmative(values)
     if yes and (against := _against(words, column.name)):
         no = _other(yes, values)
-        return no, f"'{against}' in the words says that it is not so, and that is '{no}'."
+        return Positive(no, f"'{against}' in the words says that it is not so, and that is '{no}'.")
     if yes:
-        return yes, f"'{yes}' says that it is so, '{_other(yes, values)}' that it is not."
+        return Positive(yes, f"'{yes}' says that it is so, '{_other(yes, values)}' that it is not.")
     events = [value for value in values if any(tx.stem(part) in EVENTS for part in tx.names(value))]
     if len(events) == 1 and not _denies(events[0]):
-        return events[0], f"'{events[0]}' is the event, '{_other(events[0], values)}' its absence."
-    return values[1], f"'{values[1]}' is the rarer class."
+        return Positive(events[0], f"'{events[0]}' is the event, '{_other(events[0], values)}' its absence.")
+    return Positive(values[1], f"'{values[1]}' is the rarer class.", sure=False)
 
 
 def _other(value: str, values: tuple[str, ...]) -> str:

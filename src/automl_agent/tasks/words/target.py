@@ -18,6 +18,8 @@ ENOUGH = 0.38
 """Strength from which on a match is taken without asking."""
 
 _TIE = 0.005
+_STRONG, _APART = 0.6, 0.1
+"""A match is certain when it is so strong and so far from the next one: synonyms count, last resorts do not."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ def decided(matches: tuple[Match, ...]) -> tuple[Match, ...]:
     if not matches or matches[0].strength < ENOUGH:
         return ()
     return tuple(match for match in matches if matches[0].strength - match.strength < _TIE)
+
+
+def certain(matches: tuple[Match, ...]) -> bool:
+    """Whether the best match is strong, and no other column is nearly as good."""
+    best, *others = matches
+    return best.strength >= _STRONG and all(best.strength - other.strength >= _APART for other in others)
 
 
 # ---------------------------------------------------------------- how well a column fits

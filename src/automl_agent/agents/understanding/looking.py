@@ -1,0 +1,99 @@
+"""The look that comes before understanding: what each task family sees in the data, and the columns that were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from automl_agent.errors import InputError
+from automl_agent.records import Question, Request
+from automl_agent.tasks.family import MetricSpec, Peek, TaskFamily
+from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.columns import require_column
+
+LONGEST = 10_000
+"""Characters of a request that are read."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A request, its columns as written in the data, and what each family that can read the data sees."""
+
+    request: Request
+    families: Mapping[str, TaskFamily]
+    """All installed families."""
+    peeks: Mapping[str, Peek]
+    """By family."""
+
+    @property
+    def table(self) -> Peek | None:
+        """What is seen where the data have columns."""
+        return next((peek for peek in self.peeks.values() if peek.columns), None)
+
+    @property
+    def metrics(self) -> Mapping[str, MetricSpec]:
+        """The metrics of all families."""
+        return {name: spec for family in self.families.values() for name, spec in family.metrics.items()}
+
+    def given(self, **fields: str) -> Look:
+        """The same data under a request in which more is given."""
+        return replace(self, request=self.request.model_copy(update=fields))
+
+
+def look_at(request: Request, families: Mapping[str, TaskFamily]) -> Look | Question:
+    """Look at the data of a request; without data there is a question.
+
+    Raises:
+        InputError: when a family or column that was given does not exist, or no family can use the data.
+    """
+    request = request.model_copy(update={"words": tx.composed(request.words)[:LONGEST]})
+    if not request.data and not request.test_data:
+        return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
+    look = Look(request, families, _peeks(request, _asked(request, families)))
+    return replace(look, request=_checked_columns(request, look.table))
+
+
+def _asked(request: Request, families: Mapping[str, TaskFamily]) -> Mapping[str, TaskFamily]:
+    """The families that may be meant."""
+    if request.family is None:
+        return families
+    if request.family not in families:
+        raise InputError(f"There is no task family {request.family!r}.", hint=f"Installed: {', '.join(families)}.")
+    return {request.family: families[request.family]}
+
+
+def _peeks(request: Request, families: Mapping[str, TaskFamily]) -> dict[str, Peek]:
+    """What each family sees in the data. Families of one class and area look once."""
+    looks: dict[tuple[type, str], Peek | None] = {}
+    found = {}
+    for name, family in families.items():
+        key = (type(family), family.area)
+        if key not in looks:
+            looks[key] = family.peek(request)
+        peek = looks[key]
+        if peek is not None:
+            found[name] = peek
+    if not found:
+        shown = ", ".join(str(source) for source in (*request.data, request.test_data) if source)
+        titles = ", ".join(family.title for family in families.values())
+        raise InputError(f"No task family can use {shown}.", hint=f"There are families for: {titles}.")
+    return found
+
+
+def _checked_columns(request: Request, peek: Peek | None) -> Request:
+    """The request with its column names as written in the data.
+
+    Raises:
+        InputError: when there is no such column, or one has two roles.
+    """
+    if peek is None:
+        return request
+    given = {"target": request.target, "time": request.time, "group": request.group}
+    fixed: dict[str, str] = {what: require_column(name, peek, what) for what, name in given.items() if name}
+    ignore = tuple(require_column(name, peek, "ignore") for name in request.ignore)
+    target = fixed.get("target")
+    roles = {"time": (fixed.get("time"),), "group": (fixed.get("group"),), "ignore": ignore}
+    clash = next((what for what, names in roles.items() if target and target in names), None)
+    if clash:
+        raise InputError(f"Column {target!r} cannot be both target and {clash}.", hint="Choose one of them.")
+    return request.model_copy(update={**fixed, "ignore": ignore})
