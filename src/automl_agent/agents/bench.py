@@ -42,6 +42,8 @@ class Bench:
     """`None` where the agents work by rules."""
     new_folder: Callable[[str], tuple[str, Path]] | None = None
     """Makes a folder of this name in the artifact store; gives its id and place. For what an agent leaves behind."""
+    trials: list[Trial] = field(default_factory=list)
+    """What this agent has measured so far, failed trials included."""
     modules: list[CodeModule] = field(default_factory=list)
     """What a language model wrote for this agent, and what became of it."""
 
@@ -66,7 +68,14 @@ class Bench:
         """
         limit = max(1.0, self.seconds_left / 2)
         batch = [Work(choice, steps, self.plan, f"agent_{self.role}") for choice, steps in works]
-        return self.runner.run(batch, self.probe, until=self.until, time_limit=limit)
+        trials = self.runner.run(batch, self.probe, until=self.until, time_limit=limit)
+        self.trials.extend(trials)
+        return trials
+
+    @property
+    def trials_left(self) -> float:
+        """Trials that this agent may still run."""
+        return float("inf") if self.runner.max_trials is None else self.runner.max_trials - self.runner.count
 
     def best_first(self, trials: Sequence[Trial]) -> list[Trial]:
         """Trials that have a score, best first."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from automl_agent.agents.allowed import useful_steps
 from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
+from automl_agent.delivery.words import model_name
 from automl_agent.records import CandidateChoice, DataRecipe, Measurement, SubTask, Trial
 
 MIN_GAIN = 0.002
 """Smallest relative improvement of the loss that counts; less is noise at two folds."""
 
 
-def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
-    """Compare the plan's probe model with and without each step, then with all that helped together."""
+def choose_recipe(subtask: SubTask, bench: Bench, reserve: int = 0) -> DataRecipe:
+    """Compare the plan's probe model with and without each step, then with all that helped together.
+
+    Args:
+        reserve: trials that are left for what follows, where their number is bounded.
+    """
     useful = useful_steps(bench.family, bench.profile)
     steps = tuple(step for step in subtask.plan.steps if step in useful)
     choice = probe_choice(subtask, bench)
@@ -21,7 +26,7 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
     (base,) = _measured(bench, choice, ((),)) or (None,)
     if base is None:
         return DataRecipe()
-    steps = steps[: _affordable(base, bench)]
+    steps = steps[: _affordable(base, bench, reserve)]
     singles = _measured(bench, choice, tuple((step,) for step in steps))
     helpful = [step for step, trial in zip(steps, singles, strict=False) if bench.gain(trial, base) > MIN_GAIN]
     helpful.sort(key=lambda step: -bench.gain(singles[steps.index(step)], base))
@@ -34,10 +39,11 @@ def choose_recipe(subtask: SubTask, bench: Bench) -> DataRecipe:
     return DataRecipe(steps=kept, rejected=tuple(step for step in steps if step not in kept))
 
 
-def _affordable(base: Trial, bench: Bench) -> int:
+def _affordable(base: Trial, bench: Bench, reserve: int) -> int:
     """How many steps there is time to measure, at the price of the plain model and with the other plans beside."""
     each = max(0.05, base.fit_seconds * 1.3) * bench.plans / bench.runner.pool.size
-    return max(1, int(0.7 * bench.seconds_left / each))
+    affordable = max(1, int(0.7 * bench.seconds_left / each))
+    return affordable if not reserve else int(max(0, min(affordable, bench.trials_left - reserve)))
 
 
 def probe_choice(subtask: SubTask, bench: Bench) -> CandidateChoice | None:
@@ -53,7 +59,7 @@ def _measured(bench: Bench, choice: CandidateChoice, recipes: tuple[tuple[str, .
     trials = bench.measure([(choice, recipe) for recipe in recipes])
     for recipe, trial in zip(recipes, trials, strict=False):
         if trial.score is not None:
-            what = f"{choice.candidate} with {' + '.join(recipe) or 'no extra step'}"
+            what = f"{model_name(choice.candidate)} with {' + '.join(recipe) or 'no extra step'}"
             bench.measurements.append(Measurement(what=what, value=trial.score, unit=bench.task.metric))
     return trials
 

@@ -37,7 +37,12 @@ class Team:
         if model is None or not model.speaks("prompt"):
             return understand(request, families)
         return understand_with(
-            model.client, request, families, share_names=model.share_names, share_rows=model.share_rows
+            model.client,
+            request,
+            families,
+            share_names=model.share_names,
+            share_rows=model.share_rows,
+            write_code=model.write_code,
         )
 
 

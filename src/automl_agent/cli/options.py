@@ -8,9 +8,7 @@ import math
 from typing import NoReturn
 
 from automl_agent.errors import InputError
-
-ROLES = ("prompt", "request", "planner", "data", "model", "coder", "reviewer", "reviser", "report")
-"""Agents that a language model of their own can be given, as a call's `role` names them."""
+from automl_agent.llm.roles import ROLES
 
 EPILOG = """\
 exit status:

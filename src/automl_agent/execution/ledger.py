@@ -140,6 +140,10 @@ class Ledger:
         changes = ", ".join(f"{name} = ?" for name in _CALL_FIELDS)
         self._database.write(f"UPDATE model_calls SET {changes} WHERE id = ?", *_values(call), number)
 
+    def amend_call(self, number: int, outcome: str) -> None:
+        """Say that a call ended otherwise: what was answered could not be used."""
+        self._database.write("UPDATE model_calls SET outcome = ? WHERE id = ?", outcome, number)
+
     def calls(self, run_id: str) -> tuple[ModelCall, ...]:
         """Every request of a run to a language model, the oldest first."""
         rows = self._database.read(

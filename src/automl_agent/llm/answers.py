@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from automl_agent.llm.secrets import redacted
 
@@ -31,6 +31,8 @@ class Answer(BaseModel):
     """Of the input tokens, those that the provider had in its own memory."""
     output_tokens: int = 0
     """All are 0 where the server reports no usage."""
+    number: int = Field(default=0, exclude=True)
+    """Of its call in the ledger."""
 
     @property
     def reported(self) -> bool:

@@ -28,6 +28,7 @@ from automl_agent.llm.waiting import Deadline
 from automl_agent.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 _LONGEST_TEXT = 4000
 """Characters of an answer that are kept, or shown to the model again."""
@@ -67,6 +68,8 @@ class Client:
         self._emit = emit
         self._seconds_left = seconds_left
         self._stage = stage
+        self.troubles: dict[str, str] = {}
+        """Questions that came to nothing, in a sentence for each kind of failure; for the report."""
 
     def speaks(self, role: str) -> bool:
         """Whether a model was given for the role, or a default one."""
@@ -88,6 +91,9 @@ class Client:
         Raises:
             InputError: when the word for the model is not understood, or its package is not installed.
         """
+        return self._noted(role, self._asked(role, prompt, schema, plan, patience))
+
+    def _asked(self, role: str, prompt: Prompt, schema: type[M], plan: str, patience: float | None) -> Outcome[M]:
         line = self._line(role)
         if isinstance(line, Fault):
             return _failed(line)
@@ -103,7 +109,7 @@ class Client:
                 if answer.unsupported and form != FORMS[-1]:
                     continue
                 return _failed(answer)
-            outcome = _read(answer, schema)
+            outcome = self._judged(answer, _read(answer, schema))
             if outcome.kind != "unparsable":
                 break
         _forms.note(line.key, question.form, line.model)
@@ -111,7 +117,7 @@ class Client:
             return outcome
         advice = f"{outcome.detail}\nAnswer again with the whole corrected JSON object and nothing else."
         answer = self._exchange.send(line, _continued(question, outcome.text, advice), deadline)
-        return outcome if isinstance(answer, Fault) else _read(answer, schema)
+        return outcome if isinstance(answer, Fault) else self._judged(answer, _read(answer, schema))
 
     def write(self, role: str, prompt: Prompt, *, plan: str = "", patience: float | None = None) -> Outcome[str]:
         """Ask for code: the text of the one fenced block of the answer. Asks once more where there is none.
@@ -122,6 +128,9 @@ class Client:
         Raises:
             InputError: when the word for the model is not understood, or its package is not installed.
         """
+        return self._noted(role, self._wrote(role, prompt, plan, patience))
+
+    def _wrote(self, role: str, prompt: Prompt, plan: str, patience: float | None) -> Outcome[str]:
         line = self._line(role)
         if isinstance(line, Fault):
             return _failed(line)
@@ -130,13 +139,27 @@ class Client:
         answer = self._exchange.send(line, question, deadline)
         if isinstance(answer, Fault):
             return _failed(answer)
-        outcome = _read_code(answer)
+        outcome = self._judged(answer, _read_code(answer))
         if outcome.ok:
             return outcome
         again = self._exchange.send(
             line, _continued(question, outcome.text, f"{outcome.detail} {_CODE_ONLY}"), deadline
         )
-        return outcome if isinstance(again, Fault) else _read_code(again)
+        return outcome if isinstance(again, Fault) else self._judged(again, _read_code(again))
+
+    def _noted(self, role: str, outcome: Outcome[T]) -> Outcome[T]:
+        if not outcome.ok:
+            text = (
+                f"The language model {self.name(role)} was of no use to a question ({outcome.kind}): {outcome.detail}"
+            )
+            self.troubles.setdefault(f"model-{outcome.kind}", f"{text.rstrip('.')}. There the rules decided.")
+        return outcome
+
+    def _judged(self, answer: Answer, outcome: Outcome[T]) -> Outcome[T]:
+        """What was made of an answer; the ledger learns of it where that is nothing."""
+        if not outcome.ok:
+            self._exchange.purse.amend(answer.number, outcome.kind)
+        return outcome
 
     def _line(self, role: str) -> Line | Fault:
         """The model of a role; a fault where its client cannot be made, for want of a key for one."""

@@ -133,8 +133,8 @@ class Exchange:
         key = answer_key(self._parameters(line), question.said, [question.form, question.shape], attempt)
         call = ModelCall(role=question.role, model=line.facts.name, outcome="ok", stage=self.stage, plan=question.plan)
         if (known := self.answers.get(key)) is not None:
-            self.purse.remember(call.model_copy(update={"cached": True, "usd": 0.0}), key)
-            return known
+            number = self.purse.remember(call.model_copy(update={"cached": True, "usd": 0.0}), key)
+            return known.model_copy(update={"number": number})
         slots = _SLOTS.of(line.name, self.settings.concurrency)
         if not acquired(slots, deadline):
             return Fault("limit", "All calls that may be under way at once were busy until the time was up.")
@@ -165,7 +165,7 @@ class Exchange:
             self.purse.settle(reserved, result, time.perf_counter() - started, kind)
         if kind == "ok" and isinstance(ending, Answer):
             self.answers.put(key, ending)
-        return ending
+        return ending.model_copy(update={"number": reserved.number}) if isinstance(ending, Answer) else ending
 
     def _asked(self, line: Line, question: Question, output: int) -> Answer | Fault:
         """Call LangChain; what it or anything below it raises ends here."""

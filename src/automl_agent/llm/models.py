@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
 from automl_agent.errors import ConfigurationError, InputError
+from automl_agent.llm.roles import DEFAULT, ROLES
 from automl_agent.settings import Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 Model = Union[str, "BaseChatModel"]
-DEFAULT = "default"
 
 _EXTRAS = {"anthropic": "anthropic", "ollama": "ollama", "google_genai": "google"}
 """Providers whose package is an extra of ours."""
@@ -67,6 +67,9 @@ def model_book(model: Model | Mapping[str, Model] | None) -> ModelBook:
     if model is None:
         return ModelBook({})
     given = dict(model) if isinstance(model, Mapping) else {DEFAULT: model}
+    unknown = sorted(set(given) - {*ROLES, DEFAULT})
+    if unknown:
+        raise ConfigurationError(f"There is no role {unknown[0]!r} for a model; roles: {', '.join((*ROLES, DEFAULT))}.")
     for role, value in given.items():
         if not isinstance(value, str) and not hasattr(value, "invoke"):
             raise ConfigurationError(

@@ -93,10 +93,15 @@ class Purse:
         self._ledger.settle_call(reservation.number, call)
         self._tell(call)
 
-    def remember(self, call: ModelCall, key: str) -> None:
-        """Note an answer that came from memory: it costs nothing."""
-        self._ledger.record_call(self._run_id, call, key=key)
+    def remember(self, call: ModelCall, key: str) -> int:
+        """Note an answer that came from memory, which costs nothing; gives the number of its call."""
+        number = self._ledger.record_call(self._run_id, call, key=key)
         self._tell(call)
+        return number
+
+    def amend(self, number: int, kind: str) -> None:
+        """Say that an answer that arrived was of no use after all."""
+        self._ledger.amend_call(number, kind)
 
     def _tokens(self, reservation: Reservation, asked: int, answered: int, cached: int) -> dict[str, object]:
         price = reservation.price

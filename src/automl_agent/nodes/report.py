@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -168,7 +167,7 @@ def _seconds(state: State, stage: Stage) -> dict[str, float]:
 
 
 def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
-    texts = [*state.get("warnings", {}).values(), *_model_troubles(stage), *_weak_sandbox(state, stage)]
+    texts = [*state.get("warnings", {}).values(), *_weak_sandbox(state, stage)]
     verdict, grade, profile = state.get("verdicts", {}).get("grade"), state.get("grade"), state.get("profile")
     if verdict is not None:
         texts += verdict.warnings
@@ -188,13 +187,12 @@ def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _model_troubles(stage: Stage) -> list[str]:
-    """What went wrong with language models, once for each kind: the rules took over there."""
-    failed = Counter((call.model, call.outcome) for call in stage.ledger.calls(stage.run_id) if call.outcome != "ok")
-    return [
-        f"The language model {model} failed with {outcome!r} in {count} of its calls; there the rules decided."
-        for (model, outcome), count in failed.items()
-    ]
+def _limits(stage: Stage) -> dict[str, float]:
+    """The limits of language-model calls that were set."""
+    settings = stage.settings
+    cost = settings.max_cost if stage.request.max_cost is None else stage.request.max_cost
+    limits = {"max_cost": cost, "max_tokens": settings.max_tokens, "max_calls": settings.max_calls}
+    return {name: float(value) for name, value in limits.items() if value is not None}
 
 
 def _weak_sandbox(state: State, stage: Stage) -> list[str]:
@@ -247,8 +245,8 @@ def _content(state: State, stage: Stage, result: Report) -> ReportContent:
         learning_curve=tuple(json.loads((facts / "learning_curve.json").read_text(encoding="utf-8"))),
         progress=tuple({"seconds": float(at), "score": score} for at, score in state.get("progress", {}).items()),
         seconds=_seconds(state, stage),
-        cost=result.cost,
         calls=result.calls,
+        limits=_limits(stage),
         code=result.code,
         sources={module.id: _source(stage, module) for module in result.code},
         summary=result.summary,

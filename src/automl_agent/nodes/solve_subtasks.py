@@ -10,6 +10,7 @@ from langgraph.errors import GraphBubbleUp
 
 from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
+from automl_agent.delivery.words import model_name
 from automl_agent.errors import ConfigurationError
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import AgentInput
@@ -79,8 +80,8 @@ def _decided(output: DataRecipe | Shortlist | Suggestions) -> str:
             return f"keeps {', '.join(output.steps) or 'no extra step'}; drops {', '.join(output.rejected) or 'none'}"
         case Shortlist():
             dropped = "; ".join(f"{name}: {reason}" for name, reason in output.rejected.items())
-            kept = ", ".join(dict.fromkeys(choice.candidate for choice in output.choices))
+            kept = ", ".join(dict.fromkeys(model_name(choice.candidate) for choice in output.choices))
             return f"shortlists {kept}" + (f"; leaves out {dropped}" if dropped else "")
         case Suggestions():
-            added = [choice.candidate for choice in output.choices] + list(output.steps)
+            added = [model_name(choice.candidate) for choice in output.choices] + list(output.steps)
             return f"suggests {', '.join(added) or 'nothing'}"

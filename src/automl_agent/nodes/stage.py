@@ -133,6 +133,12 @@ class Stage:
         code = settings.write_code and client.speaks("coder") and not self.sandbox_problem
         return LanguageModel(client, settings.share_names, settings.share_rows, write_code=code)
 
+    @property
+    def model_troubles(self) -> dict[str, str]:
+        """Where this stage had to do without a language model, as warnings."""
+        model = self.__dict__.get("language_model")  # made only where it was wanted
+        return dict(model.client.troubles) if model is not None else {}
+
     @functools.cached_property
     def sandbox_problem(self) -> str:
         """Why generated code cannot run as the settings require; empty when it can."""
@@ -208,9 +214,12 @@ def staged(
         run_id = update.get("run_id", stage.run_id)
         if run_id:
             services_clock(stage, run_id).tick()
-        return (
-            update if "report" in update or name == "begin" else {**update, "seconds": {_label(name, state): seconds}}
-        )
+        if "report" in update or name == "begin":
+            return update
+        troubles = stage.model_troubles
+        warnings = {**troubles, **(update.get("warnings") or {})} if troubles else update.get("warnings")
+        kept = {**update, "seconds": {_label(name, state): seconds}}
+        return {**kept, "warnings": warnings} if warnings else kept
 
     first = next(iter(inspect.signature(function, eval_str=True).parameters.values()))
     node.__annotations__["state"] = first.annotation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automl_agent.agents.allowed import meets_wish
+from automl_agent.delivery.words import model_name
 from automl_agent.records import Trial, Verdict
 from automl_agent.search.runner import ranked
 from automl_agent.tasks.family import loss
@@ -25,7 +26,10 @@ def verify_plan(case: PlanCase) -> Verdict:
         return Verdict(subject=case.plan.id, passed=False, reasons=tuple(_limits_broken(scored[0], case)))
     best = feasible[0]
     metric = case.family.metrics[case.task.metric]
-    reasons, passed = [f"{best.candidate} scored {metric.name} {best.score:.4g} in the first comparison"], True
+    reasons, passed = (
+        [f"{model_name(best.candidate)} scored {metric.name} {best.score:.4g} in the first comparison"],
+        True,
+    )
     trivial = case.baseline.score
     if trivial is not None and loss(metric, best.score or 0.0) > loss(metric, trivial):
         passed = False
@@ -42,10 +46,10 @@ def _limits_broken(trial: Trial, case: PlanCase) -> list[str]:
     for constraint in case.task.constraints:
         value, limit = measured.get(constraint.measure), constraint.value
         if value is not None and isinstance(limit, float) and constraint.comparison in ("<=", "<") and value > limit:
-            broken.append(f"{trial.candidate} takes {value:.3g} {constraint.unit}, {limit:g} are allowed")
+            broken.append(f"{model_name(trial.candidate)} takes {value:.3g} {constraint.unit}, {limit:g} are allowed")
         known = case.family.candidates().get(trial.candidate)
         if constraint.measure == "model_family" and known and not meets_wish(known, constraint):
-            broken.append(f"{trial.candidate} is not what the request allows")
+            broken.append(f"{model_name(trial.candidate)} is not what the request allows")
     return broken
 
 

@@ -29,6 +29,7 @@ GRACE = 10.0
 """Seconds that the host waits beyond the sandbox's own limit."""
 LEAST = 3.0
 """Seconds below which nothing is begun."""
+UNMEASURED = "there was no time or no trial left to measure it"
 ERROR = 1500
 """Characters of an error that the model is shown."""
 

@@ -22,6 +22,8 @@ from automl_agent.records import DataRecipe, SubTask
 
 IDEAS = 4
 """Ideas that go into one feature module."""
+RESERVE = 4
+"""Trials kept for the feature module: with it, and without some of its columns."""
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -51,7 +53,7 @@ def choose_recipe_with_model(subtask: SubTask, bench: Bench) -> DataRecipe:
     if not ideas or choice is None or not model.writes:
         return choose_recipe(subtask, bench)
     work = FeatureWork(bench, model, choice, (), ideas)
-    recipe, written = side_by_side(lambda: choose_recipe(subtask, bench), work.written)
+    recipe, written = side_by_side(lambda: choose_recipe(subtask, bench, RESERVE), work.written)
     kept = work.judge(written, recipe.steps)
     if kept is None:
         return recipe

@@ -13,7 +13,7 @@ from automl_agent.agents.bench import Bench
 from automl_agent.agents.data import MIN_GAIN
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.with_model.answers import Sentence
-from automl_agent.agents.with_model.coder import LEAST, Assignment, Coder, Written
+from automl_agent.agents.with_model.coder import LEAST, UNMEASURED, Assignment, Coder, Written
 from automl_agent.records import CandidateChoice, Trial
 from automl_agent.tasks.family import TaskFamily
 from automl_agent.tasks.generated.composing import add_features
@@ -73,10 +73,10 @@ class FeatureWork:
         if written.problem:
             self._note(written, "failed", written.problem.strip().splitlines()[-1])
             return None
-        (plain,) = self.bench.measure([(self.base, self.steps)]) or (None,)
+        plain = self._plain()
         first = self._measure(written)
         if plain is None or plain.score is None or first is None:
-            self._note(written, "dropped", "there was no time to measure it")
+            self._note(written, "dropped", UNMEASURED)
             return None
         if first.trial.score is None:
             self._note(written, "failed", first.trial.error, plain)
@@ -88,6 +88,13 @@ class FeatureWork:
         return self._verdict(best, plain, ablation)
 
     # ------------------------------------------------------------ measuring
+
+    def _plain(self) -> Trial | None:
+        """The base model without the module: measured with the steps already, or now."""
+        for trial in self.bench.trials:
+            if (trial.candidate, trial.params, trial.steps) == (self.base.candidate, self.base.params, self.steps):
+                return trial
+        return next(iter(self.bench.measure([(self.base, self.steps)])), None)
 
     def _measure(self, written: Written, without: tuple[str, ...] = ()) -> _Measured | None:
         base = self.bench.family.candidates()[self.base.candidate]

@@ -15,7 +15,7 @@ from automl_agent.agents.data_view import data_facts, significant, veil_of
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.model import MODEL_AGENT, shortlist
 from automl_agent.agents.with_model.answers import Few, Many, Name, Sentence
-from automl_agent.agents.with_model.coder import Assignment, Coder, Written
+from automl_agent.agents.with_model.coder import UNMEASURED, Assignment, Coder, Written
 from automl_agent.agents.with_model.data import side_by_side
 from automl_agent.agents.with_model.planner import ChoiceAnswer, clipped, usable_choice
 from automl_agent.records import CandidateChoice, Params, Shortlist, SubTask, Trial
@@ -91,7 +91,8 @@ def _with_choices(chosen: Shortlist, bench: Bench, answer: ModelAnswer | None) -
     catalogue = bench.family.candidates()
     extra = [choice for item in answer.choices if (choice := usable_choice(item, catalogue, bench.allowed)) is not None]
     extra = [choice for choice in extra if choice.params not in [one.params for one in chosen.choices]]
-    known = bench.best_first(bench.measure([(choice, ()) for choice in chosen.choices[:1]]))
+    extra = extra[: max(0, int(min(len(extra), bench.trials_left - 1)))]  # one is kept for a model of its own
+    known = bench.best_first(bench.trials)
     trials = bench.best_first(bench.measure([(choice, ()) for choice in extra]))
     better = [trial for trial in trials if not known or bench.gain(trial, known[0]) > -10 * MIN_GAIN]
     joined = [
@@ -125,7 +126,7 @@ def _spaces(
 
 
 def _with_module(chosen: Shortlist, bench: Bench, work: ModelWork, written: Written) -> Shortlist:
-    rivals = bench.best_first(bench.measure([(choice, ()) for choice in chosen.choices[:2]]))
+    rivals = bench.best_first(bench.trials)
     kept = work.judge(written, rivals[0] if rivals else None)
     return chosen if kept is None else chosen.model_copy(update={"choices": (*chosen.choices, kept)})
 
@@ -154,7 +155,7 @@ class ModelWork:
         choice = CandidateChoice(candidate=str(path), params=candidate.portfolio[0], reason=self.assignment.title)
         (trial,) = self.bench.measure([(choice, ())]) or (None,)
         if trial is None or trial.score is None:
-            self._note(written, "failed", trial.error if trial else "there was no time to measure it", rival)
+            self._note(written, "failed", trial.error if trial else UNMEASURED, rival)
             return None
         reason = self._merit(trial, rival)
         self._note(written, "kept" if reason else "dropped", reason or "no better, nor with the others", rival, trial)
