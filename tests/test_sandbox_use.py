@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -209,6 +211,7 @@ def test_what_no_program_may_read_is_refused(work, tmp_path, monkeypatch):
         home / "artifacts": "what other runs made",
         home / "artifacts" / "r2" / "data": "belongs to the run r2",
         inside / "sub": "lies in the work folder",
+        Path(tempfile.gettempdir()): "temporary files of other programs",
     }
     for path, says in refused.items():
         with pytest.raises(SandboxError, match=says):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ SCRATCH = ".scratch"
 def clean_environment(job: SandboxJob) -> dict[str, str]:
     """All variables that a program sees."""
     scratch = job.work.resolve() / SCRATCH
-    scratch.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # whatever an earlier program put there
+        scratch.mkdir()
     return {
         **ONE_THREAD,
         "PATH": "/usr/bin:/bin",
@@ -28,6 +30,7 @@ def clean_environment(job: SandboxJob) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONNOUSERSITE": "1",  # it lies below HOME, where an earlier program may have left start-up files
         "PYTHONPATH": import_path(),
         "MPLBACKEND": "Agg",
         "MALLOC_ARENA_MAX": "2",  # of the C library: each arena is address space that counts against the limit

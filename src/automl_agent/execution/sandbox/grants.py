@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +51,9 @@ def check(job: SandboxJob) -> None:
 
 def _secrets(work: Path) -> Iterator[tuple[Path, str]]:
     """Folders that no granted folder may contain or be."""
-    yield Path.home().resolve(), "the home folder of the user"
+    with contextlib.suppress(RuntimeError):  # containers may run as a user that nobody has made
+        yield Path.home().resolve(), "the home folder of the user"
+    yield Path(tempfile.gettempdir()).resolve(), "temporary files of other programs"
     for home in _homes(work):
         yield home / "private", "the held-out targets"
         yield home / "artifacts", "what other runs made"

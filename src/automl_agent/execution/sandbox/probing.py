@@ -8,10 +8,13 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from automl_agent.execution.sandbox.plain import PlainSandbox
 from automl_agent.execution.sandbox.protocol import Layers, Sandbox, SandboxJob
+
+if TYPE_CHECKING:
+    from automl_agent.execution.sandbox.confined import ConfinedSandbox
 
 PROBE = Path(__file__).with_name("probe.py")
 LAYERS = {
@@ -56,7 +59,7 @@ def trouble(layers: tuple[str, ...] | list[str]) -> str:
         work.mkdir()
         job = SandboxJob(PROBE, work, (str(secret), *layers), seconds=_SECONDS)
         try:
-            result = confined(layers).run(job)
+            result = confined(layers).run_unchecked(job)
         except OSError as error:
             return str(error)
     if result.status == "ok":
@@ -64,9 +67,9 @@ def trouble(layers: tuple[str, ...] | list[str]) -> str:
     return (result.output.strip().splitlines() or [result.status])[-1]
 
 
-def confined(layers: tuple[str, ...] | list[str], missing: list[str] | None = None) -> Sandbox:
+def confined(layers: tuple[str, ...] | list[str], missing: list[str] | None = None) -> ConfinedSandbox:
     """A sandbox of these layers, whether they work or not."""
-    from automl_agent.execution.sandbox import landlock
+    from automl_agent.execution.sandbox import landlock  # these load what only Linux has
     from automl_agent.execution.sandbox.confined import ConfinedSandbox
 
     missing = list(missing or ())

@@ -32,6 +32,7 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "clock_settime": (227, 112), "adjtimex": (159, 171), "clock_adjtime": (305, 266), "syslog": (103, 116),
     "sethostname": (170, 161), "setdomainname": (171, 162), "personality": (135, 92), "iopl": (172, None),
     "ioperm": (173, None), "vhangup": (153, 58), "uselib": (134, None), "ustat": (136, None), "_sysctl": (156, None),
+    "modify_ldt": (154, None), "statmount": (457, 457), "listmount": (458, 458),
     # memory that outlives its process or is seen by no meter
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     "memfd_secret": (447, 447),

@@ -61,7 +61,7 @@ class _Run:
         self._started = time.monotonic()
         self._code: int | None = None
         self._main = subprocess.Popen(
-            [*order.wrapper, sys.executable, "-P", "-m", SHIM],
+            [*order.wrapper, sys.executable, "-s", "-P", "-m", SHIM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
