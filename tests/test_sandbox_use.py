@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -201,7 +200,9 @@ def test_what_no_program_may_read_is_refused(work, tmp_path, monkeypatch):
     for folder in ("private/r1", "artifacts/r1/work", "artifacts/r1/data", "artifacts/r2/data"):
         (home / folder).mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    (tmp_path / "user").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for folder in ("user", "temporary"):
+        (tmp_path / folder).mkdir()
     inside = home / "artifacts" / "r1" / "work"
     refused = {
         tmp_path: "the home folder of the user",
@@ -211,7 +212,7 @@ def test_what_no_program_may_read_is_refused(work, tmp_path, monkeypatch):
         home / "artifacts": "what other runs made",
         home / "artifacts" / "r2" / "data": "belongs to the run r2",
         inside / "sub": "lies in the work folder",
-        Path(tempfile.gettempdir()): "temporary files of other programs",
+        tmp_path / "temporary": "temporary files of other programs",
     }
     for path, says in refused.items():
         with pytest.raises(SandboxError, match=says):
