@@ -65,8 +65,9 @@ def build(
         seed=runner.seed,
     )
     write_bundle(folder, content)
-    _job(runner, "finish_bundle", {"bundle": str(folder), "data": str(runner.data)})
-    measured = _job(runner, "measure", {"bundle": str(folder), "data": str(runner.data)})
+    arguments = {"bundle": str(folder), "data": str(runner.data), "sandbox": runner.sandbox}
+    _job(runner, "finish_bundle", arguments)
+    measured = _job(runner, "measure", arguments)
     used = [by_id[member.trial] for member in members]
     solution = Solution(
         id=artifact,

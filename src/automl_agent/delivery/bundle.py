@@ -81,13 +81,15 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     seal = runtime_module("seal")
     seal.write_json(folder / "schema.json", schema)
     seal.write_json(folder / "model" / "solution.json", _solution(content, schema, names))
-    metrics = {"metric": content.metric.name, "validation": content.score, "test": None}
+    written = generated_files(content)
+    metrics = {"metric": content.metric.name, "validation": content.score, "test": None, "generated": written}
     seal.write_json(folder / "metrics.json", metrics)
     packages = requirements(folder)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in packages), encoding="utf-8")
     (folder / "Dockerfile").write_text(dockerfile(packages), encoding="utf-8")
     members = [files.member for files in content.members]
-    card = model_card(content.task, content.profile, members, metric=content.metric.name, validation=content.score)
+    card = model_card(content.task, content.profile, members, metric=content.metric.name, validation=content.score,
+                      generated=written)  # fmt: skip
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
 
 
@@ -97,12 +99,19 @@ def finalise(folder: Path, *, task: TaskSpec, profile: DataProfile, solution: So
     """Write what is known at the end (metrics.json, MODEL_CARD.md) and renew the hashes of these two files."""
     seal = runtime_module("seal")
     ranked = [dict(entry) for entry in importance]
-    seal.write_json(folder / "metrics.json", _metrics(task, solution, grade, verdict, server) | {"importance": ranked})
+    written = json.loads((folder / "model" / "solution.json").read_text(encoding="utf-8")).get("generated", [])
+    metrics = _metrics(task, solution, grade, verdict, server)
+    seal.write_json(folder / "metrics.json", metrics | {"importance": ranked, "generated": written})
     card = model_card(task, profile, solution.members, metric=solution.metric, validation=solution.score,
                       solution=solution, grade=grade, verdict=verdict, server=server, retrain=retrain,
-                      importance=ranked)  # fmt: skip
+                      importance=ranked, generated=written)  # fmt: skip
     write_durably(folder / "MODEL_CARD.md", card)
     seal.rehash(folder, ["metrics.json", "MODEL_CARD.md"])
+
+
+def generated_files(content: BundleContent) -> list[str]:
+    """Names of the files in the bundle that a language model wrote."""
+    return sorted({path.name for files in content.members for path in files.candidate.modules})
 
 
 def size_mb(folder: Path) -> float:
@@ -188,6 +197,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "seed": content.seed,
         "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,
         "members": members,
+        "generated": generated_files(content),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from automl_agent.delivery.words import number
@@ -12,7 +13,7 @@ from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Soluti
 def model_card(task: TaskSpec, profile: DataProfile, members: Sequence[Member], *, metric: str, validation: float,
                solution: Solution | None = None, grade: Grade | None = None, verdict: Verdict | None = None,
                server: ServerCheck | None = None, retrain: ServerCheck | None = None,
-               importance: Sequence[Mapping[str, Any]] = ()) -> str:  # fmt: skip
+               importance: Sequence[Mapping[str, Any]] = (), generated: Sequence[str] = ()) -> str:  # fmt: skip
     """The card as Markdown. Texts of the user and of the data are flattened, so that they cannot shape it."""
     sections = [
         f"# Model card: {_flat(task.target or task.family)}",
@@ -21,6 +22,7 @@ def model_card(task: TaskSpec, profile: DataProfile, members: Sequence[Member], 
         _quality(metric, validation, solution, grade, server),
         _constraints(verdict),
         _members(members),
+        _generated(generated),
         _importance(importance),
         _watch(profile, verdict, grade, retrain),
         _use(task),
@@ -83,10 +85,21 @@ def _members(members: Sequence[Member]) -> str:
     rows = []
     for member in members:
         steps = ", ".join(map(_flat, member.steps)) or "-"
-        rows.append(
-            (_flat(member.candidate), f"{member.weight:.3f}", str(len(member.folds)), steps, number(member.score))
-        )
+        name = Path(member.candidate).name.removesuffix(".py")  # a file of one's own is known by its path
+        rows.append((_flat(name), f"{member.weight:.3f}", str(len(member.folds)), steps, number(member.score)))
     return "## What it is made of\n\n" + _table(("model", "weight", "fold models", "data steps", "score alone"), rows)
+
+
+def _generated(files: Sequence[str]) -> str:
+    """Which code nobody has read yet."""
+    if not files:
+        return ""
+    names = ", ".join(f"`{_code(name)}`" for name in files)
+    return (
+        f"## Code that a language model wrote\n\nA language model wrote {names}; all other files are the library's. "
+        "The library ran this code in a sandbox only, and judged it by out-of-fold scores. "
+        "`predict.py`, `serve.py` and `train.py` run it with the rights of whoever starts them: read it first."
+    )
 
 
 def _importance(importance: Sequence[Mapping[str, Any]]) -> str:

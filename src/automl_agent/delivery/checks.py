@@ -1,4 +1,7 @@
-"""Tries a bundle out as its user will: its own programs, in processes that cannot import this library."""
+"""Tries a bundle out as its user will: its own programs, in processes that cannot import this library.
+
+Code that a language model wrote is tried in the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from automl_agent.errors import BundleError, InputError
+from automl_agent.delivery.confined import generated, retrained, served
+from automl_agent.errors import AutoMLError, BundleError, InputError
 from automl_agent.records import ServerCheck
 
 TOLERANCE = 1e-6
@@ -41,45 +45,63 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 when ours does (the lifeline is a pipe of which we hold the other end)."""
 
 
-def check_server(bundle: Path, timeout: float) -> ServerCheck:
+def check_server(bundle: Path, timeout: float, sandbox: str = "auto") -> ServerCheck:
     """Start the bundle's server, ask it what its own predictions say, and stop it.
 
     Passes when `/healthz` answers within the time, `/predict` agrees with the known predictions to 1e-6, and the
-    process ends on SIGTERM. Never raises for a bundle's fault: `text` says what it was.
+    process ends on SIGTERM (in the sandbox it is killed). Never raises for a bundle's fault: `text` says what it was.
+
+    Args:
+        sandbox: `Settings.sandbox`, for a bundle with generated code.
     """
     started = time.monotonic()
     deadline = started + timeout
     try:
-        with _server(bundle, deadline) as (port, process):
-            http_ms = _ask(bundle, port, deadline)
-            process.send_signal(signal.SIGTERM)
-            process.wait(max(0.1, deadline - time.monotonic()))
-    except (BundleError, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        if generated(bundle):
+            http_ms = _ask_confined(bundle, deadline, sandbox)
+        else:
+            with _server(bundle, deadline) as (port, process):
+                http_ms = _ask(bundle, port, deadline)
+                process.send_signal(signal.SIGTERM)
+                process.wait(max(0.1, deadline - time.monotonic()))
+    except (AutoMLError, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.TimeoutExpired) as error:
         return ServerCheck(ok=False, seconds=time.monotonic() - started, text=_line(error))
     text = "The bundle's server ran without automl_agent and agreed with the known predictions."
     return ServerCheck(ok=True, seconds=time.monotonic() - started, http_ms=http_ms, text=text)
 
 
-def check_retrain(bundle: Path, data: Path, timeout: float) -> ServerCheck:
+def check_retrain(bundle: Path, data: Path, timeout: float, sandbox: str = "auto") -> ServerCheck:
     """Train the bundle's cheapest member again without its first fold, by `train.py`, and compare.
 
     Args:
         data: the data folder, or the user's file.
+        sandbox: `Settings.sandbox`, for a bundle with generated code.
     """
     started = time.monotonic()
     solution = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))
     member = min(solution["members"], key=lambda choice: choice["fit_seconds"])
     fold = min(member["folds"])
-    arguments = ["--verify", "--member", member["id"], "--fold", str(fold), *_source(data)]
-    done = run_isolated(bundle, "train.py", arguments, timeout)
     what = f"{member['candidate']} without fold {fold}, trained again by train.py,"
     try:
-        difference = _found(done.stdout)[0]["difference"]
-        text = f"{what} " + (f"differs by {difference:.1e} from" if difference else "agrees exactly with")
-        text += " the stored predictions."
-    except IndexError:
-        text = f"{what} failed: {_last(done.stderr)}"
-    return ServerCheck(ok=done.returncode == 0, seconds=time.monotonic() - started, text=text)
+        if generated(bundle):
+            difference = retrained(bundle, data, member["id"], fold, sandbox=sandbox, seconds=timeout)
+        else:
+            difference = _retrained(bundle, data, member["id"], fold, timeout)
+    except (AutoMLError, OSError, MemoryError, RuntimeError, ValueError) as error:
+        return ServerCheck(ok=False, seconds=time.monotonic() - started, text=f"{what} failed: {_line(error)}")
+    agreed = f"differs by {difference:.1e} from" if difference else "agrees exactly with"
+    text = f"{what} {agreed} the stored predictions."
+    return ServerCheck(ok=difference <= TOLERANCE, seconds=time.monotonic() - started, text=text)
+
+
+def _retrained(bundle: Path, data: Path, member: str, fold: int, timeout: float) -> float:
+    """How far the predictions of a member that `train.py` trained again are from the stored ones."""
+    arguments = ["--verify", "--member", member, "--fold", str(fold), *_source(data)]
+    done = run_isolated(bundle, "train.py", arguments, timeout)
+    found = _found(done.stdout)
+    if not found:
+        raise BundleError(_last(done.stderr))
+    return float(found[0]["difference"])
 
 
 def verify_bundle(bundle: Path, data: Path | None = None) -> list[dict[str, Any]]:
@@ -179,6 +201,20 @@ def _server(bundle: Path, deadline: float) -> Iterator[tuple[int, subprocess.Pop
                 raise BundleError("serve.py did not answer in time")
             time.sleep(0.05)
         yield port, process
+
+
+def _ask_confined(bundle: Path, deadline: float, sandbox: str) -> float:
+    """What `_ask` says of the bundle's server in the sandbox."""
+    run_id = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))["run_id"]
+    port = _free_port()
+    with served(bundle, port, sandbox=sandbox, seconds=max(1.0, deadline - time.monotonic())) as result:
+        while _health(port) != run_id:
+            if result.done():
+                raise BundleError(f"serve.py ended ({result.result().status}): {_last(result.result().output)}")
+            if time.monotonic() > deadline:
+                raise BundleError("serve.py did not answer in time")
+            time.sleep(0.05)
+        return _ask(bundle, port, deadline)
 
 
 def _free_port() -> int:

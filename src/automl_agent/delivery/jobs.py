@@ -1,6 +1,7 @@
 """What workers do for delivery: functions with JSON arguments that return a JSON object (`execution.protocol.Job`).
 
-They run the bundle's own files, so that what is measured is what ships.
+They run the bundle's own files, so that what is measured is what ships: in the sandbox, where a language model wrote
+some of them.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from types import ModuleType
 from typing import Any
 
 from automl_agent.delivery.bundle import size_mb
+from automl_agent.delivery.confined import confined_model, generated, scores, times
 from automl_agent.tasks.registry import get_family
 
 LATENCY_ROWS = 60
-WARM_UP_ROWS = 10
 
 
-def finish_bundle(bundle: str, data: str) -> dict[str, Any]:
+def finish_bundle(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
     """Make a written bundle loadable: fingerprint of its training rows, known predictions, manifest.
 
     Args:
         bundle: folder that `write_bundle` filled.
         data: the data folder.
+        sandbox: `Settings.sandbox`, for a bundle with generated code.
     """
     root = Path(bundle)
     with runtime(root, "ensemble", "train", "seal") as (ensemble, train, seal):
@@ -36,44 +38,44 @@ def finish_bundle(bundle: str, data: str) -> dict[str, Any]:
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
         rows = train.read_folder(root, schema, Path(data))
         seal.write_json(path, solution | {"fingerprint": train.fingerprint(rows.frame, rows.target)})
-        seal.write_golden(ensemble.Ensemble.load(root, check=False), rows.frame)
+        seal.write_golden(_model(ensemble, root, sandbox, check=False), rows.frame)
         seal.write_manifest(root)
     return {"size_mb": size_mb(root / "model")}
 
 
-def measure(bundle: str, data: str) -> dict[str, Any]:
+def measure(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
     """Latency of one raw row through the loaded bundle (`latency_ms`: 95th percentile, `latency_median_ms`), loading
     time and size of the fitted model."""
     import numpy as np
 
+    from automl_agent.delivery.bundle_program import milliseconds
+
     started = time.perf_counter()
-    with loaded(Path(bundle)) as model, runtime(Path(bundle), "seal") as (seal,):
+    with loaded(Path(bundle), sandbox) as model, runtime(Path(bundle), "seal") as (seal,):
         load_seconds = time.perf_counter() - started
         frame = _training_rows(model, Path(data))
         step = max(1, len(frame) // LATENCY_ROWS)
         rows = seal.json_rows(frame.iloc[::step].head(LATENCY_ROWS), model.schema)
         rows = (rows * (LATENCY_ROWS // len(rows) + 1))[:LATENCY_ROWS]
-        for row in rows[:WARM_UP_ROWS]:
-            model.predict(model.typed([row]))
-        times = []
-        for row in rows:
-            begun = time.perf_counter()
-            model.predict(model.typed([row]))
-            times.append((time.perf_counter() - begun) * 1000)
+        if generated(Path(bundle)):
+            told = times(Path(bundle), rows, sandbox=sandbox)
+            found, load_seconds = told["milliseconds"], told["load_seconds"]
+        else:
+            found = milliseconds(model, rows)
     return {
-        "latency_ms": float(np.quantile(times, 0.95)),
-        "latency_median_ms": float(np.median(times)),
+        "latency_ms": float(np.quantile(found, 0.95)),
+        "latency_median_ms": float(np.median(found)),
         "load_seconds": load_seconds,
         "size_mb": size_mb(Path(bundle) / "model"),
     }
 
 
-def predict_test(bundle: str, data: str, out: str) -> dict[str, Any]:
+def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto") -> dict[str, Any]:
     """Predict the locked test rows (inputs only): `out/scores.npy`, and the seconds that it took."""
     import numpy as np
     import pandas as pd
 
-    with loaded(Path(bundle)) as model:
+    with loaded(Path(bundle), sandbox) as model:
         frame = model.typed(pd.read_parquet(Path(data) / "test.parquet"))
         started = time.perf_counter()
         scores = model.predict_scores(frame)
@@ -84,12 +86,13 @@ def predict_test(bundle: str, data: str, out: str) -> dict[str, Any]:
 
 
 def importance(bundle: str, data: str, metric: str, family: str, max_rows: int = 2000,
-               repeats: int = 3, seed: int = 0, time_limit: float | None = None) -> dict[str, Any]:  # fmt: skip
+               repeats: int = 3, seed: int = 0, time_limit: float | None = None, sandbox: str = "auto"
+               ) -> dict[str, Any]:  # fmt: skip
     """Permutation importance on training rows, each predicted only by models that were fitted without it.
 
     Args:
         max_rows: rows sampled at most.
-        time_limit: seconds after which no further repetition is begun.
+        time_limit: seconds after which no further column is shuffled.
 
     Returns:
         `importance`: {"column", "mean", "std"}, the most important first: how much worse the metric gets when the
@@ -97,39 +100,61 @@ def importance(bundle: str, data: str, metric: str, family: str, max_rows: int =
     """
     import numpy as np
 
-    deadline = time.monotonic() + (time_limit if time_limit is not None else float("inf"))
     kind, generator = get_family(family), np.random.default_rng(seed)
     sign = 1.0 if kind.metrics[metric].higher_is_better else -1.0
-    with loaded(Path(bundle)) as model:
+    with loaded(Path(bundle), sandbox) as model:
         groups, truth = _honest_groups(model, Path(data), generator, max_rows)
+        tries: list[str | None] = [None, *(name for _ in range(repeats) for name in model.columns)]
+        requests = [
+            {"frame": place, "fold": fold, "shuffle": column, "seed": seed + number * len(groups) + place}
+            for number, column in enumerate(tries)
+            for place, (fold, _) in enumerate(groups)
+        ]
+        found = _answers(Path(bundle), model, [frame for _, frame in groups], requests, time_limit, sandbox)
 
-        def scored(column: str | None) -> float:
-            parts = [model.predict_scores(_shuffled(frame, column, generator), fold=fold) for fold, frame in groups]
-            threshold = model.solution["threshold"]
-            return kind.score(metric, truth, np.concatenate(parts), positive=model.positive, threshold=threshold)
+    def scored(parts: list[Any]) -> float:
+        threshold = model.solution["threshold"]
+        return kind.score(metric, truth, np.concatenate(parts), positive=model.positive, threshold=threshold)
 
-        base = scored(None)
-        drops: dict[str, list[float]] = {name: [] for name in model.columns}
-        done = 0
-        while done < repeats and (done == 0 or time.monotonic() < deadline):
-            for name in model.columns:
-                if time.monotonic() < deadline:
-                    drops[name].append(sign * (base - scored(name)))
-            done += 1
+    whole = [scored(found[start : start + len(groups)]) for start in range(0, len(found), len(groups))]
+    drops: dict[str, list[float]] = {}
+    for name, score in zip(tries[1:], whole[1:], strict=False):
+        drops.setdefault(str(name), []).append(sign * (whole[0] - score))
     ranked = [
-        {"column": name, "mean": float(np.mean(found)), "std": float(np.std(found))}
-        for name, found in drops.items()
-        if found
+        {"column": name, "mean": float(np.mean(values)), "std": float(np.std(values))} for name, values in drops.items()
     ]
     ranked.sort(key=lambda entry: -float(str(entry["mean"])))
-    return {"importance": ranked, "rows": len(truth), "repeats": done, "score": base}
+    done = max((len(values) for values in drops.values()), default=0)
+    return {"importance": ranked, "rows": len(truth), "repeats": done, "score": whole[0]}
+
+
+def _answers(bundle: Path, model: Any, frames: list[Any], requests: list[dict[str, Any]], time_limit: float | None,
+             sandbox: str) -> list[Any]:  # fmt: skip
+    """Scores for the requests as far as the time goes, those of a whole number of tries, the first at least."""
+    from automl_agent.delivery.bundle_program import answered
+
+    first, rest = requests[: len(frames)], requests[len(frames) :]
+    if generated(bundle):
+        found = scores(bundle, frames, requests, sandbox=sandbox, seconds=time_limit)
+    else:
+        found = [*answered(model, frames, first, None), *answered(model, frames, rest, time_limit)]
+    if len(found) < len(frames):
+        raise TimeoutError("there was no time to predict the rows once")
+    return found[: len(found) // len(frames) * len(frames)]
+
+
+def _model(ensemble: Any, root: Path, sandbox: str, *, check: bool) -> Any:
+    """The bundle's `Ensemble`, or what answers like it from the sandbox."""
+    if generated(root):
+        return confined_model(ensemble, root, sandbox, check=check)
+    return ensemble.Ensemble.load(root, check=check)
 
 
 @contextmanager
-def loaded(bundle: Path) -> Iterator[Any]:
-    """The bundle's `Ensemble`."""
+def loaded(bundle: Path, sandbox: str = "auto") -> Iterator[Any]:
+    """The bundle's `Ensemble`; with generated code in it, one that predicts in the sandbox."""
     with runtime(bundle, "ensemble") as (ensemble,):
-        yield ensemble.Ensemble.load(bundle)
+        yield _model(ensemble, bundle, sandbox, check=True)
 
 
 @contextmanager
@@ -173,11 +198,3 @@ def _honest_groups(model: Any, data: Path, generator: Any, max_rows: int) -> tup
     parts = [(fold, rows[folds[rows] == fold]) for fold in known]
     groups = [(fold, frame.iloc[part].reset_index(drop=True)) for fold, part in parts if len(part)]
     return groups, target[np.concatenate([part for _, part in parts])]
-
-
-def _shuffled(frame: Any, column: str | None, generator: Any) -> Any:
-    if column is None:
-        return frame
-    copy = frame.copy()
-    copy[column] = frame[column].take(generator.permutation(len(frame))).reset_index(drop=True)
-    return copy

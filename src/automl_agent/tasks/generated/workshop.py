@@ -17,6 +17,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,12 +71,20 @@ class Workshop:
         for file in files:
             shutil.copyfile(file, self.code / file.name)
 
-    def run(self, program: str, *, sandbox: str, seconds: float, memory_mb: float = MEMORY_MB) -> SandboxResult:
+    def run(self, program: str, *, sandbox: str, seconds: float, memory_mb: float = MEMORY_MB,
+            arguments: tuple[str, ...] = (), port: int | None = None, stop: threading.Event | None = None
+            ) -> SandboxResult:  # fmt: skip
         """Run a program of the code folder to its end, however it ends."""
         job = SandboxJob(
-            program=self.code / program, work=self.work, read=(self.inputs,), seconds=seconds, memory_mb=memory_mb
+            program=self.code / program,
+            work=self.work,
+            arguments=arguments,
+            read=(self.inputs,),
+            seconds=seconds,
+            memory_mb=memory_mb,
+            port=port,
         )
-        return open_sandbox(sandbox).run(job)
+        return open_sandbox(sandbox).run(job, stop)
 
     def must_run(self, program: str, *, sandbox: str, seconds: float, memory_mb: float = MEMORY_MB) -> SandboxResult:
         """The same for a program that must end well.
