@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from automl_agent.agents.operation import build
+from automl_agent.agents.operation import build, build_best
 from automl_agent.delivery import checks, jobs
 from automl_agent.delivery.bundle import finalise
+from automl_agent.errors import JobError
 from automl_agent.records import Solution
 from automl_agent.search.compose import Draft
 from automl_agent.tasks.generated.composing import add_features, model_candidate
@@ -122,3 +123,21 @@ def test_the_list_survives_the_end_of_the_run(made: Made, tmp_path: Path) -> Non
     finalise(copy, task=runner.task, profile=runner.profile, solution=made.solution, grade=None)
     assert len(json.loads((copy / "metrics.json").read_text())["generated"]) == 2
     assert "language model wrote" in (copy / "MODEL_CARD.md").read_text()
+
+
+def test_code_that_fails_in_the_bundle_is_left_out(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ran fold by fold; the run is delivered without it all the same."""
+    moody = PLAIN + "    if 'bundle' in __file__:\n        raise ValueError('not here')\n"
+    moody = moody.replace("    return np.column_stack", "    answer = np.column_stack") + "    return answer\n"
+    desk = made.desk
+    bad = desk.trial(model_candidate(moody, tmp_path, CLASSES, "Moody"))
+    good = desk.trial("linear", **CLASSES.candidates()["linear"].portfolio[0])
+    assert bad.score is not None and good.score is not None, (bad.error, good.error)
+    with pytest.raises(JobError, match="not here"):
+        build_best(desk.runner, [bad], "run-2", tmp_path / "bundle", "made")
+    weights = {bad.id: 0.5, good.id: 0.5}
+    draft = Draft(weights=weights, folds=1, threshold=None, score=0.9, interval=(0.0, 1.0))
+    drafts = [draft, replace(draft, weights={good.id: 1.0})]
+    monkeypatch.setattr("automl_agent.agents.operation.compose", lambda *_, **__: drafts.pop(0))
+    built = build_best(desk.runner, [bad, good], "run-2", tmp_path / "bundle", "made")
+    assert [member.candidate for member in built.solution.members] == ["linear"]

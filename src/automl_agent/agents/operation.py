@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_agent.delivery.bundle import BundleContent, MemberFiles, write_bundle
+from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.records import Member, Solution, Trial
 from automl_agent.search.compose import Draft, compose
@@ -28,12 +29,21 @@ class Built:
 def build_best(
     runner: TrialRunner, trials: Sequence[Trial], run_id: str, folder: Path, artifact: str, *, workers_idle: bool = True
 ) -> Built:
-    """Compose, build and measure; compose tighter when the built bundle breaks a limit that its parts promised."""
+    """Compose, build and measure; compose tighter when the built bundle breaks a limit that its parts promised.
+
+    Where code that a language model wrote fails in the bundle, it is left out.
+    """
     tightness = 1.0
     built: Built | None = None
     for _ in range(ATTEMPTS):
         draft = compose(runner, trials, tightness=tightness)
-        built = build(runner, trials, draft, run_id, folder, artifact)
+        try:
+            built = build(runner, trials, draft, run_id, folder, artifact)
+        except JobError as error:
+            ours = [trial for trial in trials if not runner.candidate(trial.candidate).generated]
+            if error.kind == "cancelled" or not ours or len(ours) == len(trials):
+                raise
+            return build_best(runner, ours, run_id, folder, artifact, workers_idle=workers_idle)
         excess = _excess(built.solution, runner)
         if excess <= 1.0 or not workers_idle or (len(draft.weights) == 1 and draft.folds == 1):
             break
