@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automl_agent.testing import Call
+from automl_agent.testing import Call, faults
 
 DIABETES = "Predict the disease progression. RMSE matters."
 
@@ -178,3 +178,25 @@ def careless(code: str):
         return {"summary": "Everything passed, the score is perfect."}
 
     return answer
+
+
+TRANSPORT = {
+    "401": faults.UNAUTHORIZED,
+    "404 model": faults.MODEL_NOT_FOUND,
+    "429": faults.RATE_LIMITED,
+    "429 with Retry-After": faults.RETRY_IN_AN_HOUR,
+    "500": faults.SERVER_ERROR,
+    "reset in mid-stream": faults.RESET,
+    "cut off": faults.CUT,
+    "time-out": faults.SILENT,
+    "dripping": faults.DRIPPING,
+    "empty answer": faults.EMPTY,
+    "refusal": faults.REFUSAL,
+    "another language": faults.OTHER_LANGUAGE,
+    "truncated JSON": faults.TRUNCATED,
+    "context length exceeded": faults.CONTEXT_TOO_LONG,
+    "not JSON at all": faults.NOT_JSON,
+}
+"""Faults after which nothing of the model's can be used: the run is the rules' own."""
+HARMLESS = {"JSON in prose": faults.PROSE, "wrong enum": faults.WRONG_ENUM, "usage missing": faults.NO_USAGE}
+"""Faults that are got over."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from automl_agent.llm.client import Client
 
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.planner import Briefing, make_plans
@@ -14,6 +13,7 @@ from automl_agent.agents.privacy import Veil
 from automl_agent.agents.with_model.coder import without_cells
 from automl_agent.agents.with_model.planner import clipped, make_plans_with_model
 from automl_agent.agents.with_model.reporter import summarised, unknown_numbers
+from automl_agent.llm.client import Client
 from automl_agent.llm.models import model_book
 from automl_agent.records import DataProfile, Note, TaskSpec
 from automl_agent.settings import Settings

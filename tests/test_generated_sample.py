@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from automl_agent.tasks.generated.jobs import try_module
+from automl_agent.tasks.generated.workshop import workshop
 from generated_cases import MODEL, PROGRAM, RATIO, loan_data
 
 Try = Callable[..., dict[str, Any]]
@@ -113,3 +114,11 @@ def test_a_report_that_the_code_forged_is_read_as_data(tried: Try, tmp_path: Pat
     body = f"open('sample.json', 'w').write({forged!r}); __import__('os')._exit(0)"
     found = tried(features(body))
     assert found == {"ok": True, "error": "", "columns": [], "findings": ["a"], "uses": []}
+
+
+def test_inputs_are_there_for_libraries_that_ask_for_permission_first() -> None:
+    """CatBoost asks access(2) before it reads a file, and that looks at the user, not at what he may do besides."""
+    with workshop() as shop:
+        (shop.inputs / "model.cbm").write_text("x")
+        (shop.code / "ask.py").write_text(f"import os\nassert os.access({str(shop.inputs / 'model.cbm')!r}, os.R_OK)\n")
+        assert shop.run("ask.py", sandbox="auto", seconds=20).status == "ok"

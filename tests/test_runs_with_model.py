@@ -9,13 +9,21 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from automl_agent import Report, Request, Settings, build_graph
-from automl_agent.testing import InlineExecutor, ModelServer, ScriptedChatModel, faults
+from automl_agent.testing import InlineExecutor, ModelServer, ScriptedChatModel
 from conftest import CANCER
-from model_scripts import DIABETES, HOSTILE, PLANS, capable, careless
+from model_scripts import DIABETES, HARMLESS, HOSTILE, PLANS, TRANSPORT, capable, careless
 
 pytestmark = pytest.mark.slow
 
-QUICK = {"budget": 120.0, "trials": 40, "max_revisions": 0, "retrieval": False, "call_timeout": 3.0, "call_retries": 1}
+QUICK = {
+    "budget": 120.0,
+    "trials": 24,
+    "plans": 2,
+    "max_revisions": 0,
+    "retrieval": False,
+    "call_timeout": 2.0,
+    "call_retries": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +51,14 @@ def by_rules(diabetes: str, home: Path, tmp_path_factory: pytest.TempPathFactory
     return run(None, diabetes, home, tmp_path_factory.mktemp("rules"))
 
 
-class TestCapable:
-    @pytest.fixture(scope="class")
-    def report(self, diabetes: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-        out = tmp_path_factory.mktemp("capable")
-        return run(ScriptedChatModel(capable), diabetes, home, out, trials=90)
+@pytest.fixture(scope="module")
+def report(diabetes: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Of the run with a capable model."""
+    out = tmp_path_factory.mktemp("capable")
+    return run(ScriptedChatModel(capable), diabetes, home, out, trials=70, plans=3)
 
+
+class TestCapable:
     def test_its_plans_are_worked_on_beside_the_rules_own(self, report: Report) -> None:
         assert [plan["by"] for plan in report.plans] == ["rules", "model", "model"]
         assert [plan["title"] for plan in report.plans[1:]] == [plan["title"] for plan in PLANS["plans"]]
@@ -77,28 +87,6 @@ class TestCapable:
         assert {"prompt", "planner", "data", "coder"} <= {call.role for call in report.calls}
         assert report.cost["calls"] == len([call for call in report.calls if not call.cached])
         assert report.summary_by == "model"
-
-
-TRANSPORT = {
-    "401": faults.UNAUTHORIZED,
-    "404 model": faults.MODEL_NOT_FOUND,
-    "429": faults.RATE_LIMITED,
-    "429 with Retry-After": faults.RETRY_IN_AN_HOUR,
-    "500": faults.SERVER_ERROR,
-    "reset in mid-stream": faults.RESET,
-    "cut off": faults.CUT,
-    "time-out": faults.SILENT,
-    "dripping": faults.DRIPPING,
-    "empty answer": faults.EMPTY,
-    "refusal": faults.REFUSAL,
-    "another language": faults.OTHER_LANGUAGE,
-    "truncated JSON": faults.TRUNCATED,
-    "context length exceeded": faults.CONTEXT_TOO_LONG,
-    "not JSON at all": faults.NOT_JSON,
-}
-"""Faults after which nothing of the model's can be used: the run is the rules' own."""
-HARMLESS = {"JSON in prose": faults.PROSE, "wrong enum": faults.WRONG_ENUM, "usage missing": faults.NO_USAGE}
-"""Faults that are got over."""
 
 
 def same(report: Report, rules: Report) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.privacy import Veil
 from automl_agent.records import DataProfile, TaskSpec
+from automl_agent.tasks.family import Candidate
 
 COLUMNS = 60
 """Columns described at most, those that say most about the target."""
@@ -39,8 +41,10 @@ def data_facts(task: TaskSpec, profile: DataProfile, data: Path, veil: Veil) -> 
         "task": task_facts(task, veil),
         "training_rows": profile.rows_train,
         "feature_columns": profile.columns,
-        "meta": {name: significant(value) for name, value in profile.meta.items()},
-        "target": {name: value for name, value in profile.target.items() if shares or not isinstance(value, str)},
+        "meta": {name: significant(value) for name, value in profile.meta.items() if value},
+        "target": {
+            name: significant(value) for name, value in profile.target.items() if shares or not isinstance(value, str)
+        },
         "columns": [_column(fact, veil, profile.rows_train) for fact in columns[:COLUMNS]],
         "findings": [veil.hide_text(finding.text) for finding in profile.findings][:12] if shares else [],
     }
@@ -61,6 +65,18 @@ def task_facts(task: TaskSpec, veil: Veil) -> dict[str, Any]:
         "requirements": [f"{c.measure} {c.comparison} {c.value} {c.unit}".strip() for c in task.constraints],
         "domain": task.problem.domain,
     }
+
+
+def model_facts(candidate: Candidate) -> dict[str, Any]:
+    """A candidate with its search space, in few words."""
+    return {"title": candidate.title, "space": {name: _range(entry) for name, entry in candidate.space.items()}}
+
+
+def _range(entry: Mapping[str, Any]) -> str:
+    if entry["type"] == "categorical":
+        return " or ".join(str(choice).lower() for choice in entry["choices"])
+    kind = ", whole" if entry["type"] == "int" else ""
+    return f"{entry['low']:g} to {entry['high']:g}{kind}{', log' if entry.get('log') else ''}"
 
 
 def _column(fact: dict[str, Any], veil: Veil, rows: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from automl_agent.delivery.bundle import BundleContent, MemberFiles, write_bundle
 from automl_agent.errors import JobError
+from automl_agent.events import Remark
 from automl_agent.execution.protocol import Job
 from automl_agent.records import Member, Solution, Trial
 from automl_agent.search.compose import Draft, compose
@@ -31,7 +32,8 @@ def build_best(
 ) -> Built:
     """Compose, build and measure; compose tighter when the built bundle breaks a limit that its parts promised.
 
-    Where code that a language model wrote fails in the bundle, it is left out.
+    Where code that a language model wrote fails in the bundle, it is left out: that is found out here, before the test
+    is opened, since what was graded is what ships.
     """
     tightness = 1.0
     built: Built | None = None
@@ -39,10 +41,14 @@ def build_best(
         draft = compose(runner, trials, tightness=tightness)
         try:
             built = build(runner, trials, draft, run_id, folder, artifact)
+            if workers_idle:
+                _rehearse(runner, built)
         except JobError as error:
             ours = [trial for trial in trials if not runner.candidate(trial.candidate).generated]
             if error.kind == "cancelled" or not ours or len(ours) == len(trials):
                 raise
+            text = f"What a language model wrote is left out of the bundle: {str(error).splitlines()[-1]}"
+            runner.emit(Remark(text=text, level="warning"))
             return build_best(runner, ours, run_id, folder, artifact, workers_idle=workers_idle)
         excess = _excess(built.solution, runner)
         if excess <= 1.0 or not workers_idle or (len(draft.weights) == 1 and draft.folds == 1):
@@ -50,6 +56,19 @@ def build_best(
         tightness *= 0.85 / excess
     assert built is not None
     return built
+
+
+def _rehearse(runner: TrialRunner, built: Built) -> None:
+    """Let generated members do what grading and delivery will ask of them.
+
+    Raises:
+        JobError: when one fails on the test inputs, or gives another model when it is trained again.
+    """
+    members = built.solution.members
+    generated = [f"m{index}" for index, one in enumerate(members) if runner.candidate(one.candidate).generated]
+    if generated:
+        given = {"bundle": str(built.folder), "data": str(runner.data), "members": generated}
+        _job(runner, "rehearse", {**given, "sandbox": runner.sandbox})
 
 
 def build(

@@ -31,9 +31,17 @@ class Team:
     planner: Callable[[Briefing], tuple[Plan, ...]] = make_plans
 
     def understand(
-        self, request: Request, families: Mapping[str, TaskFamily], model: LanguageModel | None
+        self,
+        request: Request,
+        families: Mapping[str, TaskFamily],
+        model: LanguageModel | None,
+        patience: float | None = None,
     ) -> TaskSpec | Question:
-        """The Prompt Agent: words and a look at the data become a task, or a question."""
+        """The Prompt Agent: words and a look at the data become a task, or a question.
+
+        Args:
+            patience: Seconds that a language model may take.
+        """
         if model is None or not model.speaks("prompt"):
             return understand(request, families)
         return understand_with(
@@ -43,6 +51,7 @@ class Team:
             share_names=model.share_names,
             share_rows=model.share_rows,
             write_code=model.write_code,
+            patience=patience,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,13 @@ from types import ModuleType
 from typing import Any
 
 from automl_agent.delivery.bundle import size_mb
-from automl_agent.delivery.confined import confined_model, generated, scores, times
+from automl_agent.delivery.confined import confined_model, generated, retrained, scores, times
 from automl_agent.tasks.registry import get_family
 
 LATENCY_ROWS = 60
+RETRAIN_SECONDS = 60.0
+TOLERANCE = 1e-6
+"""Relative difference at which two predictions count as the same, as in the bundle's own check."""
 
 
 def finish_bundle(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
@@ -83,6 +87,26 @@ def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto") -> dic
     Path(out).mkdir(parents=True, exist_ok=True)
     np.save(Path(out) / "scores.npy", scores)
     return {"rows": len(scores), "seconds": seconds}
+
+
+def rehearse(bundle: str, data: str, members: list[str], sandbox: str = "auto") -> dict[str, Any]:
+    """Predict the test inputs, and train members with generated code again without their first fold.
+
+    Raises:
+        ValueError: when a member that was trained again predicts otherwise.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        predict_test(bundle, data, scratch, sandbox)
+    root = Path(bundle)
+    for member in json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))["members"]:
+        if member["id"] in members:
+            fold = min(member["folds"])
+            difference = retrained(root, Path(data), member["id"], fold, sandbox=sandbox, seconds=RETRAIN_SECONDS)
+            if difference > TOLERANCE:
+                raise ValueError(
+                    f"{member['candidate']}, trained again, differs by {difference:.1e} from what was scored"
+                )
+    return {}
 
 
 def importance(bundle: str, data: str, metric: str, family: str, max_rows: int = 2000,

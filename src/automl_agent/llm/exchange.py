@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
+_TIMED = ("langchain_openai.", "langchain_anthropic.")
+"""Packages whose models take a time-out for a single call."""
 _OVERHEAD = 512
 """Tokens that a provider may add to a question: marks of messages, its own words about tools."""
 
@@ -69,6 +71,11 @@ class Line:
     def key(self) -> str:
         """What it is known by in this process: objects of one name may differ in anything."""
         return f"{self.name}#{id(self.model)}" if self.given else self.name
+
+    def hanging_up(self, seconds: float) -> dict[str, float]:
+        """Options with which the provider's client closes a silent connection in time, so that the server stops too:
+        a small server goes on with an answer that nobody waits for, and keeps the next question waiting."""
+        return {"timeout": seconds} if type(self.model).__module__.startswith(_TIMED) else {}
 
     def bounded(self, output: int) -> BaseChatModel:
         """The same model, with this bound on its answers; a model that knows no bound is used as it is.
@@ -158,7 +165,8 @@ class Exchange:
         result: Answer | Fault = _LATE
         ending: Answer | Fault = result
         try:
-            result = within(deadline, lambda: self._asked(line, question, reserved.output_bound)) or _LATE
+            left = deadline.left()
+            result = within(deadline, lambda: self._asked(line, question, reserved.output_bound, left)) or _LATE
             ending = _judged(result)
         finally:
             kind = ending.kind if isinstance(ending, Fault) else "truncated" if ending.truncated else "ok"
@@ -167,11 +175,11 @@ class Exchange:
             self.answers.put(key, ending)
         return ending.model_copy(update={"number": reserved.number}) if isinstance(ending, Answer) else ending
 
-    def _asked(self, line: Line, question: Question, output: int) -> Answer | Fault:
+    def _asked(self, line: Line, question: Question, output: int, seconds: float) -> Answer | Fault:
         """Call LangChain; what it or anything below it raises ends here."""
         try:
             chain = shaped(line.bounded(output), question.shape, question.form)
-            message = chain.invoke(_messages(question), config=self._traced(question))
+            message = chain.invoke(_messages(question), config=self._traced(question), **line.hanging_up(seconds))
             return answer_of(message, line.model)
         except Exception as error:
             inside = answer_in(error, line.model)

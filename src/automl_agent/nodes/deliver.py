@@ -32,10 +32,12 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None and profile is not None and solution is not None and grade is not None
     folder, data = stage.artifacts.path(solution.folder), stage.artifacts.path(profile.data)
     artifact, facts = stage.artifacts.create(stage.run_id, "delivery")
+    sandbox = stage.settings.sandbox
     importance = _start_importance(stage, task, folder, data)
     with ThreadPoolExecutor(max_workers=2) as threads:
-        server = threads.submit(check_server, folder, SERVER_TIMEOUT)
-        retrain = None if _sampled(solution) else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT)
+        server = threads.submit(check_server, folder, SERVER_TIMEOUT, sandbox)
+        sampled = _sampled(solution)
+        retrain = None if sampled else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox)
         checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
     missed = not state["verdicts"]["grade"].passed
@@ -81,6 +83,7 @@ def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) ->
         "family": task.family,
         "max_rows": 1000,
         "time_limit": 5.0,
+        "sandbox": stage.settings.sandbox,
     }
     return stage.pool.submit(Job("automl_agent.delivery.jobs:importance", arguments, timeout=IMPORTANCE_TIMEOUT))
 

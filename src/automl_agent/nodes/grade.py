@@ -85,6 +85,7 @@ def _predicted(stage: Stage, bundle: str, profile: DataProfile, out: Path) -> An
         "bundle": str(stage.artifacts.path(bundle)),
         "data": str(stage.artifacts.path(profile.data)),
         "out": str(out),
+        "sandbox": stage.settings.sandbox,
     }
     stage.pool.submit(Job("automl_agent.delivery.jobs:predict_test", arguments, timeout=TIMEOUT)).result()
     return np.load(out / "scores.npy", allow_pickle=False)

@@ -81,11 +81,12 @@ def phases(state: State, stage: Stage, plans: Sequence[Plan]) -> dict[str, float
     Plans of a language model get more time to explore: their agents wait for answers and run what was written.
     """
     guided = any(plan.by == "model" for plan in plans)
+    written = any(plan.features or plan.architecture for plan in plans)
     profile = state["profile"]
     assert profile is not None
     part = shares(
         stage.clock.remaining(),
-        reserve=delivery_reserve(stage.budget, profile.rows_train + profile.rows_test),
+        reserve=delivery_reserve(stage.budget, profile.rows_train + profile.rows_test, generated=written),
         revisions_left=stage.settings.max_revisions - state.get("revision", 0),
         may_be_missed=_may_be_missed(state),
         explore=0.5 if guided else 0.38,

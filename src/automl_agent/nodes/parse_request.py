@@ -13,11 +13,16 @@ from automl_agent.nodes.state import State
 from automl_agent.records import Question, Request, TaskSpec
 from automl_agent.tasks.registry import families
 
+READING = 0.15
+"""Share of the budget that a language model may take to read a request."""
+
 
 def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.plan_only:
         stage.pool.prepare()  # workers import while this process reads
-    understood = stage.services.team.understand(stage.request, families(), stage.language_model)
+    understood = stage.services.team.understand(
+        stage.request, families(), stage.language_model, stage.patience(READING)
+    )
     if isinstance(understood, Question):
         return {"question": understood, "task": None}
     stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def understand_with(client: Client, request: Request, families: Mapping[str, TaskFamily], *, share_names: bool,
-                    share_rows: int, write_code: bool = True) -> TaskSpec | Question:  # fmt: skip
+                    share_rows: int, write_code: bool = True, patience: float | None = None
+                    ) -> TaskSpec | Question:  # fmt: skip
     """The task that a request means, by rules and the model of the role `prompt`, which is asked once.
 
     Without a model, without data, or without a usable answer this is `understand`. How the two meet is told in
@@ -35,6 +36,7 @@ def understand_with(client: Client, request: Request, families: Mapping[str, Tas
         share_names: whether the model sees the names of columns.
         share_rows: how many values of a column it sees.
         write_code: whether a model may write a whole program for work that no family covers.
+        patience: seconds that the model may take.
 
     Raises:
         InputError: as `understand`.
@@ -47,7 +49,7 @@ def understand_with(client: Client, request: Request, families: Mapping[str, Tas
     ruled, objection = _ruled(look)
     result = ruled
     veil = Veil(tuple(column.name for column in look.table.columns) if look.table else (), share_names, share_rows)
-    answer = client.ask("prompt", request_prompt(look, veil), RequestAnswer).value
+    answer = client.ask("prompt", request_prompt(look, veil), RequestAnswer, patience=patience).value
     if answer is not None:
         claims = read_claims(answer, look, veil, shown_words(look.request.words, look.table, veil))
         result = merged(look, ruled, claims, program=write_code and client.speaks("coder"))

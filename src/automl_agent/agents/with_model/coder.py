@@ -23,7 +23,7 @@ Kind = Literal["features", "model", "program"]
 REPAIRS = 5
 """How often a module is repaired from its own error."""
 SAMPLE_ROWS = 300
-TRY_SECONDS = 20.0
+TRY_SECONDS = 12.0
 """Limit of a run on the sample."""
 GRACE = 10.0
 """Seconds that the host waits beyond the sandbox's own limit."""
@@ -85,6 +85,8 @@ class Coder:
             )
             if answer.value is None:
                 return self._given_up(source, f"{problem} ({answer.detail})" if problem else answer.detail)
+            if answer.value.strip() == source.strip():
+                return self._given_up(source, f"{problem} (the same program was written again)")
             source = answer.value
             self._versions += 1
             self._keep(f"version_{self._versions}.py", source)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
 from automl_agent.agents.data import MIN_GAIN
-from automl_agent.agents.data_view import data_facts, significant, veil_of
+from automl_agent.agents.data_view import data_facts, model_facts, significant, veil_of
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.model import MODEL_AGENT, shortlist
 from automl_agent.agents.with_model.answers import Few, Many, Name, Sentence
@@ -76,7 +76,7 @@ def _asked(subtask: SubTask, bench: Bench, model: LanguageModel, chosen: Shortli
         title=plan.title,
         hypothesis=veil.hide_text(plan.hypothesis),
         data=data_facts(bench.task, bench.profile, bench.data, veil),
-        models={name: {"title": catalogue[name].title, "space": catalogue[name].space} for name in bench.allowed},
+        models={name: model_facts(catalogue[name]) for name in bench.allowed},
         measured=[{"model": m.what, m.unit: significant(m.value)} for m in bench.measurements],
         left_out=dict(chosen.rejected),
         code=model.writes and not plan.architecture,

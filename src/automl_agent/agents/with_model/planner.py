@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from automl_agent.agents.data_view import data_facts, significant, veil_of
+from automl_agent.agents.data_view import data_facts, model_facts, significant, veil_of
 from automl_agent.agents.planner import Briefing, make_plans
 from automl_agent.agents.privacy import Veil
 from automl_agent.agents.with_model.answers import Few, Line, Many, Name, Names, Sentence, Sentences
@@ -228,7 +228,7 @@ def _facts(brief: Briefing, rules: Sequence[Plan], veil: Veil) -> dict[str, Any]
 
 
 def _described(candidate: Candidate) -> dict[str, Any]:
-    return {"title": candidate.title, "space": candidate.space, "first": candidate.portfolio[0]}
+    return {**model_facts(candidate), "first": candidate.portfolio[0]}
 
 
 def _lowest_rung(brief: Briefing) -> list[Any]:

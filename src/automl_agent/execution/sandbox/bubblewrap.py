@@ -40,6 +40,15 @@ def command(program: str, *, read: Iterable[str], work: str, network: bool, nobo
             line += ["--symlink", str(Path(path).readlink()), path]
         else:
             line += ["--ro-bind-try", path, path]
+    for folder in _parents([*read, work]):  # else made so that only root may pass, which access(2) would tell nobody
+        line += ["--perms", "0755", "--dir", folder]
     for path in read:
         line += ["--ro-bind-try", path, path]
     return [*line, "--bind", work, work, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", work, "--"]
+
+
+def _parents(paths: Iterable[str]) -> list[str]:
+    """All folders above these paths, the highest first, but for what the system's folders hold."""
+    folders = {str(folder) for path in paths for folder in Path(path).parents if folder != Path("/")}
+    mounted = tuple(f"{path}/" for path in MOUNTED_SYSTEM)
+    return sorted(folder for folder in folders if not f"{folder}/".startswith(mounted))

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl_agent.execution.sandbox.kernel import NOBODY
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.execution.sandbox.protocol import SandboxJob, SandboxResult
 
@@ -122,6 +123,11 @@ def workshop() -> Iterator[Workshop]:
         shop = Workshop(root / "inputs", root / "work")
         shop.code.mkdir(parents=True)
         shop.work.mkdir()
+        if (
+            os.name == "posix" and os.geteuid() == 0
+        ):  # the program runs as nobody, and some libraries ask access(2), which looks at the user
+            os.chown(root, -1, NOBODY)
+            root.chmod(0o710)
         yield shop
 
 
