@@ -65,9 +65,11 @@ def _rehearse(runner: TrialRunner, built: Built) -> None:
         JobError: when one fails on the test inputs, or gives another model when it is trained again.
     """
     members = built.solution.members
-    generated = [f"m{index}" for index, one in enumerate(members) if runner.candidate(one.candidate).generated]
+    generated = {  # one member of each file: parameters change nothing about what a program does
+        one.candidate: f"m{index}" for index, one in enumerate(members) if runner.candidate(one.candidate).generated
+    }
     if generated:
-        given = {"bundle": str(built.folder), "data": str(runner.data), "members": generated}
+        given = {"bundle": str(built.folder), "data": str(runner.data), "members": sorted(generated.values())}
         _job(runner, "rehearse", {**given, "sandbox": runner.sandbox})
 
 
