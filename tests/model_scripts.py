@@ -131,6 +131,46 @@ def module(body: str, imports: str = "") -> str:
     )
 
 
+SALES_PROGRAM = """
+import json
+import numpy as np
+import pandas as pd
+
+def design(rows):
+    date = pd.to_datetime(rows["date"])
+    day = (date - pd.Timestamp("2024-01-01")).dt.days.to_numpy(dtype=float)
+    week = np.eye(7)[date.dt.dayofweek.to_numpy()]
+    return np.column_stack([day, week])
+
+def train(inputs, out):
+    rows, target = pd.read_parquet(inputs / "train.parquet"), np.load(inputs / "target.npy")
+    slopes, *_ = np.linalg.lstsq(design(rows), target, rcond=None)
+    (out / "slopes.json").write_text(json.dumps(slopes.tolist()))
+
+def predict(model, rows, out):
+    slopes = np.array(json.loads((model / "slopes.json").read_text()))
+    np.save(out / "predictions.npy", design(pd.read_parquet(rows)) @ slopes)
+"""
+
+
+def forecaster(call: Call) -> object:
+    """A model that reads a request for a forecast, and writes a program for it."""
+    match call.schema:
+        case "RequestAnswer":
+            said = {
+                "target": {"value": "sales", "quote": "the sales"},
+                "task": {"value": "forecasting", "quote": "Forecast"},
+            }
+            return {**said, "time": {"value": "date", "quote": "of the coming days"}}
+        case "PlansAnswer":
+            return {
+                "plans": [{"title": "Trend and weekday", "hypothesis": "Sales grow, in weeks.", "models": ["linear"]}]
+            }
+        case "":
+            return fenced(SALES_PROGRAM)
+    return {}
+
+
 ANSWER = 'return pd.DataFrame({"one": 1.0}, index=frame.index)'
 
 OS = "os = pd.io.common.os"

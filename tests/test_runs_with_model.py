@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
@@ -11,7 +12,7 @@ from sklearn.datasets import load_diabetes
 from automl_agent import Report, Request, Settings, build_graph
 from automl_agent.testing import InlineExecutor, ModelServer, ScriptedChatModel
 from conftest import CANCER
-from model_scripts import DIABETES, HARMLESS, HOSTILE, PLANS, TRANSPORT, capable, careless
+from model_scripts import DIABETES, HARMLESS, HOSTILE, PLANS, TRANSPORT, capable, careless, forecaster
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +143,21 @@ def test_with_an_unknown_price_and_a_limit_no_call_is_made(
     assert server.requests == []
     assert report.metric["validation"] == by_rules.metric["validation"]
     assert any("price" in warning for warning in report.warnings)
+
+
+def test_work_that_no_family_covers_is_a_whole_program(home: Path, tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=240)
+    noise = np.random.default_rng(0).normal(0, 3, len(days))
+    sales = 100 + 0.5 * np.arange(len(days)) + 20 * (days.dayofweek >= 5) + noise
+    pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "sales": sales}).to_csv(tmp_path / "sales.csv", index=False)
+    words = "Forecast the sales of the coming days."
+    assert run(None, str(tmp_path / "sales.csv"), home, tmp_path / "rules", words).status == "needs_answer"
+    report = run(ScriptedChatModel(forecaster), str(tmp_path / "sales.csv"), home, tmp_path / "out", words, trials=40)
+    assert report.status == "delivered", report.reason
+    (program,) = [module for module in report.code if module.kind == "program"]
+    assert program.status == "kept", program
+    assert report.metric["test"] < 6
+    assert list(Path(report.bundle).glob("program_*.py"))
 
 
 def test_planted_instructions_change_nothing(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,14 +51,17 @@ def shortlist_with_model(subtask: SubTask, bench: Bench) -> Shortlist:
     model, plan = bench.language_model, subtask.plan
     if model is None or plan.by != "model":
         return shortlist(subtask, bench)
-    if not (plan.architecture and model.writes):
+    architecture = plan.architecture
+    if bench.task.options.get("program") and not architecture:  # work that no family covers: a program in any case
+        architecture = f"{bench.task.words} {plan.hypothesis}"
+    if not (architecture and model.writes):
         chosen = shortlist(subtask, bench)
         answer = _asked(subtask, bench, model, chosen)
         chosen = _with_choices(chosen, bench, answer)
         architecture = answer.architecture if answer and model.writes else ""
         work = ModelWork(bench, model, architecture) if architecture.strip() else None
         return _with_module(chosen, bench, work, work.written()) if work else chosen
-    work = ModelWork(bench, model, plan.architecture)
+    work = ModelWork(bench, model, architecture)
     chosen, written = side_by_side(lambda: shortlist(subtask, bench), work.written)
     chosen = _with_choices(chosen, bench, _asked(subtask, bench, model, chosen))
     return _with_module(chosen, bench, work, written)

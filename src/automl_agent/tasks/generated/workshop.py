@@ -123,9 +123,8 @@ def workshop() -> Iterator[Workshop]:
         shop = Workshop(root / "inputs", root / "work")
         shop.code.mkdir(parents=True)
         shop.work.mkdir()
-        if (
-            os.name == "posix" and os.geteuid() == 0
-        ):  # the program runs as nobody, and some libraries ask access(2), which looks at the user
+        # The program runs as nobody, and some libraries ask access(2), which looks at the user.
+        if os.name == "posix" and os.geteuid() == 0:
             os.chown(root, -1, NOBODY)
             root.chmod(0o710)
         yield shop
