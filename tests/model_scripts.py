@@ -6,6 +6,47 @@ from automl_agent.testing import Call, faults
 
 DIABETES = "Predict the disease progression. RMSE matters."
 
+CONCRETE = "How strong will the concrete be? RMSE matters."
+
+MIXTURES = {
+    "plans": [
+        {
+            "title": "What engineers know about mixtures",
+            "hypothesis": "Strength follows the ratio of water to cement and binder, and the logarithm of age.",
+            "models": ["lightgbm", "catboost"],
+            "features": ["water to cement, all binders together, water to binder, and the logarithm of age"],
+            "differs": "the only plan with ratios of ingredients",
+        },
+        {
+            "title": "Noise that looks like a feature",
+            "hypothesis": "Digits of the water may tell batches apart.",
+            "models": ["extra_trees"],
+            "features": ["a number drawn at random from the value of water"],
+            "differs": "digits of a column",
+        },
+    ]
+}
+
+RATIOS = """
+import numpy as np
+import pandas as pd
+
+def fit(frame, target):
+    return {}
+
+def transform(frame, state):
+    binder = frame["cement"] + frame["blast_furnace_slag"] + frame["fly_ash"]
+    return pd.DataFrame(
+        {
+            "water_to_cement": frame["water"] / frame["cement"],
+            "binder": binder,
+            "water_to_binder": frame["water"] / binder,
+            "log_age": np.log1p(frame["age"]),
+        },
+        index=frame.index,
+    )
+"""
+
 PLANS = {
     "plans": [
         {
@@ -94,7 +135,7 @@ def capable(call: Call) -> object:
     """A model that plans, writes a module that works after one repair, one that is useless, and one model."""
     match call.schema:
         case "PlansAnswer":
-            return PLANS
+            return MIXTURES if "blast_furnace_slag" in call.text else PLANS
         case "DataAnswer":
             return {"steps": [], "features": []}
         case "ModelAnswer":
@@ -103,7 +144,7 @@ def capable(call: Call) -> object:
                 "ranges": [{"candidate": "linear", "parameter": "strength", "low": "0.1", "high": "100"}],
             }
         case "SummaryAnswer":
-            return {"summary": "The model predicts the progression of the disease better than the trivial baseline."}
+            return {"summary": "The model predicts what was asked for better than the trivial baseline does."}
         case "":
             return fenced(code_for(call))
     return {}
@@ -113,9 +154,10 @@ def code_for(call: Call) -> str:
     text = call.text
     if "k nearest neighbours" in text:
         return NEIGHBOURS
+    column, working = ("water", RATIOS) if "blast_furnace_slag" in text else ("s1", PRODUCTS)
     if "drawn at random" in text:
-        return NOISE
-    return PRODUCTS if "did not work" in text or "An earlier version ran" in text else BROKEN
+        return NOISE.replace("s1", column)
+    return working if "did not work" in text or "An earlier version ran" in text else BROKEN
 
 
 def fenced(code: str) -> str:

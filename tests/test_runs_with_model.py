@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.datasets import load_diabetes
 from automl_agent import Report, Request, Settings, build_graph
 from automl_agent.testing import InlineExecutor, ModelServer, ScriptedChatModel
 from conftest import CANCER
-from model_scripts import DIABETES, HARMLESS, HOSTILE, PLANS, TRANSPORT, capable, careless, forecaster
+from model_scripts import DIABETES, HARMLESS, HOSTILE, PLANS, PRODUCTS, TRANSPORT, capable, careless, forecaster
 
 pytestmark = pytest.mark.slow
 
@@ -143,6 +144,31 @@ def test_with_an_unknown_price_and_a_limit_no_call_is_made(
     assert server.requests == []
     assert report.metric["validation"] == by_rules.metric["validation"]
     assert any("price" in warning for warning in report.warnings)
+
+
+def test_names_that_are_not_shared_stay_here_and_code_for_stand_ins_works(
+    diabetes: str, home: Path, tmp_path: Path
+) -> None:
+    names = dict(zip(("age", "sex", "bmi", "bp", "s6"), (1, 2, 3, 4, 10), strict=True))
+    blind = PRODUCTS
+    for name, place in names.items():
+        blind = blind.replace(f'frame["{name}"]', f'frame["column_{place}"]')
+    with ModelServer(careless(blind)) as server:
+        report = run(
+            "openai:stand-in",
+            diabetes,
+            home,
+            tmp_path,
+            base_url=server.base_url,
+            share_names=False,
+            share_rows=0,
+            trials=40,
+        )
+    assert "kept" in {module.status for module in report.code if module.kind == "features"}, report.code
+    asked = " ".join(str(request.body["messages"]) for request in server.requests)
+    assert "column_3" in asked
+    assert not re.search(r"\b(bmi|progression|s6)\b", asked)
+    assert "sample_rows" not in asked
 
 
 def test_work_that_no_family_covers_is_a_whole_program(home: Path, tmp_path: Path) -> None:
