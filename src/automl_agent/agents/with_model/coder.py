@@ -60,6 +60,8 @@ class Written:
     columns: tuple[str, ...] = ()
     """Columns that it adds."""
     findings: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    """Columns that its output depends on, by the names that it knows."""
 
 
 class Coder:
@@ -138,6 +140,7 @@ class Coder:
             problem="" if result["ok"] else str(result["error"]) or "it did not run",
             columns=tuple(result.get("columns", ())),
             findings=tuple(result.get("findings", ())),
+            uses=tuple(result.get("uses", ())),
         )
 
     def _run(self, kind: Kind, source: str) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class ReviewAnswer(BaseModel):
         Sentence, Field(description="the line that uses what is not known when predicting; empty if none does")
     ] = ""
     why: Sentence = ""
+    unused: Annotated[
+        Sentence,
+        Field(description="what the ideas ask for and the program leaves out, in a sentence; empty if nothing"),
+    ] = ""
 
 
 @dataclass(frozen=True)
@@ -149,26 +153,43 @@ class FeatureWork:
         if gain <= MIN_GAIN:
             self._note(best.written, "dropped", f"{self._change(best.trial, plain)}: no better", plain, best, ablation)
             return None
-        objection = self._objection(best.written)
+        best, objection = self._reviewed(best)
         if objection:
             self._note(best.written, "dropped", objection, plain, best, ablation)
             return None
         self._note(best.written, "kept", self._change(best.trial, plain), plain, best, ablation)
         return Kept(self.coder.artifact, best.without)
 
-    def _objection(self, written: Written) -> str:
-        """What the reviewer holds against a module that pays: the code's checks came first, the model is second."""
+    def _reviewed(self, best: _Measured) -> tuple[_Measured, str]:
+        """What the reviewer holds against a module that pays: the library's checks came first, the model is second.
+
+        A leak needs a line of the program as evidence, and ends the module; data left unused is a finding.
+        """
+        written = best.written
         if not self.model.speaks("reviewer") or self.bench.seconds_left < LEAST:
-            return ""
-        source = self.coder.veil.hide_text(written.source)
+            return best, ""
+        veil = self.coder.veil
+        source = veil.hide_text(written.source)
         answer = self.model.ask(
-            "reviewer", ReviewAnswer, plan=self.bench.plan, patience=self.bench.seconds_left, source=source,
-            findings=list(written.findings), target=self.coder.veil.hide(self.bench.task.target or ""),
-        ).value  # fmt: skip
-        quote = "" if answer is None else " ".join(answer.quote.split())
-        if answer is None or len(quote) < 4 or quote not in " ".join(source.split()):
-            return ""
-        return f"the reviewer objects to “{quote[:80]}”: {answer.why}"
+            "reviewer",
+            ReviewAnswer,
+            plan=self.bench.plan,
+            patience=self.bench.seconds_left,
+            source=source,
+            findings=list(written.findings),
+            uses=list(written.uses),
+            ideas=[veil.hide_text(idea) for idea in self.assignment.ideas],
+            target=veil.hide(self.bench.task.target or ""),
+        ).value
+        if answer is None:
+            return best, ""
+        if answer.unused.strip():
+            finding = f"the reviewer: {veil.reveal_text(answer.unused.strip())}"
+            best = replace(best, written=replace(written, findings=(*written.findings, finding)))
+        quote = " ".join(answer.quote.split())
+        if len(quote) < 4 or quote not in " ".join(source.split()):
+            return best, ""
+        return best, f"the reviewer objects to “{quote[:80]}”: {answer.why}"
 
     def _change(self, trial: Trial, plain: Trial) -> str:
         after = "failed" if trial.score is None else f"{trial.score:.4g}"
