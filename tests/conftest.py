@@ -18,3 +18,11 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOML_AGENT_HOME", str(tmp_path / "home"))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """Runs with and without language models that share what they train."""
+    from model_runs import Runs
+
+    return Runs(tmp_path_factory)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 EXAMPLES = ROOT / "examples"
 PROMISES = {
     "quickstart": r"(delivered|missed) accuracy [01]\.\d+\n  accuracy >= 0\.93: measured(.|\n)*serve\.py",
-    "custom_agent": r"\['agent_model', 'agent_neighbours'\]\n(delivered|missed) 0\.\d+",
+    "custom_agent": r"\['agent_model', 'agent_neighbours'\]\n(delivered|missed) [01]\.\d+",
     "custom_candidate": r"centroid\.py scored 0\.[5-9]\d+",
     "replaced_verifier": r"(delivered|missed) after [0-2] revisions",
     "own_retriever": r"(.* rests on \[.*\]\n)*.*'team-1'",

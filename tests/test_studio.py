@@ -47,7 +47,7 @@ def test_a_graph_is_built_offline(name: str) -> None:
     path = CONFIG["graphs"][name]["path"]
     done = subprocess.run([sys.executable, "-c", BUILD, path], cwd=ROOT, capture_output=True, text=True, check=False)
     approves = name == "automl_approved"
-    schemas = "['data', 'request'] ['bundle', 'report'] ['budget', 'clarify']"
+    schemas = "['data', 'request'] ['bundle', 'report'] ['base_url', 'budget']"
     assert done.stdout.strip() == f"automl_agent {schemas} {approves} None", done.stderr
 
 

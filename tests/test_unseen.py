@@ -38,7 +38,7 @@ class Case:
     """`{target}`, `{rare}` (a class) and `{noise}` (a column) stand for names that are drawn."""
     metric: str
     better_than: Callable[[Report], bool]
-    budget: float = 14
+    budget: float = 30
     trials: int = 7
     rare: float = 0.0
     """Share that the second class is thinned out to."""
@@ -68,7 +68,7 @@ CASES = {
         labels=False,
     ),
     "iris": Case(
-        datasets.load_iris, "classify {target}, please", "accuracy", lambda report: report.score > 0.8, budget=12,
+        datasets.load_iris, "classify {target}, please", "accuracy", lambda report: report.score > 0.8, budget=30,
         trials=6,
     ),
 }  # fmt: skip
