@@ -123,19 +123,19 @@ def test_the_shape_is_told_with_every_description() -> None:
     assert (
         described(Draft)
         == """\
-Answer with one JSON object and nothing else. Its fields:
+Answer with one JSON object and nothing else. Keep texts short; what does not apply may be left out. Its fields:
 {
-  "title": string,  // in a few words; at most 80 characters
+  "title": string,  // in a few words; needed
   "steps": [{
-    "name": "scale" | "encode",  // what is done
-    "columns": [string, ...],  // may be left out; at most 5
-  }, ...],  // in order; at least 1
+    "name": "scale" | "encode",  // what is done; needed
+    "columns": [string, ...],  // at most 5
+  }, ...],  // in order; needed; at least 1
   "first": {
-    "name": "scale" | "encode",  // what is done
-    "columns": [string, ...],  // may be left out; at most 5
-  } | null,  // the most important one; may be left out
-  "space": {name: number, ...},  // parameters; may be left out
-  "share": number,  // at most 1; above 0
+    "name": "scale" | "encode",  // what is done; needed
+    "columns": [string, ...],  // at most 5
+  } | null,  // the most important one
+  "space": {name: number, ...},  // parameters
+  "share": number,  // needed; at most 1; above 0
 }"""
     )
 

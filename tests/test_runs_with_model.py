@@ -73,7 +73,7 @@ def test_names_that_are_not_shared_stay_here_and_code_for_stand_ins_works(runs: 
 def test_work_that_no_family_covers_is_a_whole_program(runs: Runs, tmp_path: Path) -> None:
     days = pd.DatetimeIndex(np.datetime64("2024-01-01") + np.arange(240))
     noise = np.random.default_rng(0).normal(0, 3, len(days))
-    sales = 100 + 0.5 * np.arange(len(days)) + 20 * (days.dayofweek >= 5) + noise
+    sales = 100 + 0.5 * np.arange(len(days)) + 20 * (np.arange(len(days)) % 7 >= 5) + noise
     pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "sales": sales}).to_csv(tmp_path / "sales.csv", index=False)
     words = "Forecast the sales of the coming days."
     data = str(tmp_path / "sales.csv")

@@ -73,7 +73,8 @@ def described(schema: type[BaseModel]) -> str:
     """The shape of an answer in words: servers need not show the schema to the model."""
     shape = schema.model_json_schema()
     lines = _object(shape, shape.get("$defs", {}), 0)
-    return "Answer with one JSON object and nothing else. Its fields:\n" + "\n".join(lines)
+    rule = "Keep texts short; what does not apply may be left out."
+    return f"Answer with one JSON object and nothing else. {rule} Its fields:\n" + "\n".join(lines)
 
 
 def _object(shape: dict[str, Any], named: dict[str, Any], depth: int) -> list[str]:
@@ -81,7 +82,7 @@ def _object(shape: dict[str, Any], named: dict[str, Any], depth: int) -> list[st
     required = set(shape.get("required", ()))
     lines = ["{"]
     for name, field in shape.get("properties", {}).items():
-        about = [] if name in required else ["may be left out"]
+        about = ["needed"] if name in required else []
         told = _resolved(field, named)
         text = field.get("description") or told.get("description", "")
         comment = "; ".join(part for part in (" ".join(text.split()), *about, *_bounds(told)) if part)
@@ -112,7 +113,7 @@ def _kind(field: dict[str, Any], named: dict[str, Any], depth: int) -> str:
 
 
 def _bounds(field: dict[str, Any]) -> list[str]:
-    names = {"maxLength": "at most {} characters", "minItems": "at least {}", "maxItems": "at most {}",
+    names = {"minItems": "at least {}", "maxItems": "at most {}",
              "minimum": "at least {}", "maximum": "at most {}", "exclusiveMinimum": "above {}",
              "exclusiveMaximum": "below {}"}  # fmt: skip
     return [words.format(field[name]) for name, words in names.items() if name in field]

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["classification", "regression"]
 
+PROGRAM = "program"
+"""Option: a language model writes a whole program, since the work is more than a prediction row by row."""
+
 
 def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float, kind: Kind
             ) -> DataProfile:  # fmt: skip
@@ -46,9 +49,12 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     Raises:
         InputError: the data cannot be used; nothing is written then.
     """
-    if task.options:
-        names = ", ".join(sorted(task.options))
-        raise InputError(f"There is no option {names} (--set) for tables.", hint="They have none; leave it out.")
+    unknown = sorted(set(task.options) - {PROGRAM})
+    if unknown:
+        raise InputError(
+            f"There is no option {', '.join(unknown)} (--set) for tables.",
+            hint=f"There is {PROGRAM}=true: a language model writes a whole program.",
+        )
     sources = find_sources(request)
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
