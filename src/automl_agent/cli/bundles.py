@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from automl_agent.errors import InputError
@@ -20,7 +21,7 @@ def predict(args: argparse.Namespace) -> int:
     """
     from automl_agent.delivery.checks import predict_file
 
-    bundle, file = bundle_folder(args.bundle), _existing(args.file)
+    bundle, file = trusted(bundle_folder(args.bundle)), _existing(args.file)
     out = predict_file(bundle, file, Path(args.output) if args.output else None, args.reasons)
     print(json.dumps({"predictions": str(out)}) if args.json else out)
     return 0
@@ -28,7 +29,7 @@ def predict(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """Become the bundle's own server, in the foreground; it needs nothing of this library."""
-    script = bundle_folder(args.bundle) / "serve.py"
+    script = trusted(bundle_folder(args.bundle)) / "serve.py"
     command = [sys.executable, str(script), "--host", args.host, "--port", str(args.port)]
     if os.name == "nt":  # no exec there that keeps the console
         return subprocess.run(command, check=False).returncode
@@ -40,13 +41,23 @@ def verify(args: argparse.Namespace) -> int:
     """Check hashes and known rows; with the data, train every member and fold again. Status 1 when a check fails."""
     from automl_agent.delivery.checks import verify_bundle
 
-    checks = verify_bundle(bundle_folder(args.bundle), _existing(args.data) if args.data else None)
+    checks = verify_bundle(trusted(bundle_folder(args.bundle)), _existing(args.data) if args.data else None)
     if args.json:
         print(json.dumps(checks, indent=2))
     else:
         for check in checks:
             print(f"{'ok' if check['ok'] else 'FAILED':<8}{check['check']}: {check['text']}")
     return 0 if all(check["ok"] for check in checks) else 1
+
+
+def trusted(bundle: Path) -> Path:
+    """The bundle; where a language model wrote some of its code, that is said: here it runs with the user's rights."""
+    with suppress(OSError, ValueError):  # a damaged bundle is reported by whoever reads it
+        written = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8")).get("generated")
+        if written:
+            names = ", ".join(map(str, written))
+            print(f"note: a language model wrote {names}; it runs here with your rights.", file=sys.stderr)
+    return bundle
 
 
 def bundle_folder(text: str) -> Path:
