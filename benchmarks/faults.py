@@ -28,7 +28,15 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from model_scripts import DIABETES, HARMLESS, HOSTILE, TRANSPORT, capable, careless  # noqa: E402
 
-LIMITS = {"budget": 240.0, "trials": 40, "max_revisions": 0, "call_timeout": 3.0, "call_retries": 1}
+LIMITS = {
+    "budget": 240.0,
+    "trials": 24,
+    "plans": 2,
+    "max_revisions": 0,
+    "retrieval": False,
+    "call_timeout": 2.0,
+    "call_retries": 1,
+}
 PACKAGES = ("automl-agent", "langchain-openai", "langgraph", "lightgbm", "scikit-learn")
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -95,17 +96,23 @@ def rehearse(bundle: str, data: str, members: list[str], sandbox: str = "auto") 
     Raises:
         ValueError: when a member that was trained again predicts otherwise.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        predict_test(bundle, data, scratch, sandbox)
-    root = Path(bundle)
-    for member in json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))["members"]:
-        if member["id"] in members:
-            fold = min(member["folds"])
-            difference = retrained(root, Path(data), member["id"], fold, sandbox=sandbox, seconds=RETRAIN_SECONDS)
-            if difference > TOLERANCE:
-                raise ValueError(
-                    f"{member['candidate']}, trained again, differs by {difference:.1e} from what was scored"
-                )
+    root, solution = Path(bundle), Path(bundle) / "model" / "solution.json"
+    known = {member["id"]: member for member in json.loads(solution.read_text(encoding="utf-8"))["members"]}
+
+    def predicts() -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            predict_test(bundle, data, scratch, sandbox)
+
+    def trains_again(member: dict[str, Any]) -> None:
+        fold = min(member["folds"])
+        difference = retrained(root, Path(data), member["id"], fold, sandbox=sandbox, seconds=RETRAIN_SECONDS)
+        if difference > TOLERANCE:
+            raise ValueError(f"{member['candidate']}, trained again, differs by {difference:.1e} from what was scored")
+
+    with ThreadPoolExecutor(max_workers=2) as threads:  # each waits for a process of its own
+        checks = [threads.submit(predicts), *(threads.submit(trains_again, known[name]) for name in members)]
+        for check in checks:
+            check.result()
     return {}
 
 
