@@ -47,7 +47,7 @@ def table(name: str, folder: Path) -> Path:
 def run(name: str, place: Path, model: str | None, given: argparse.Namespace) -> tuple[Report, float]:
     words = SETS[name][2]
     settings = Settings(
-        budget=given.budget,
+        budget=given.budget if model else given.rules_budget or given.budget,
         home=str(place / f"home-{'model' if model else 'rules'}"),
         out=str(place / f"{name}-{'model' if model else 'rules'}"),
         base_url=given.base_url if model else None,
@@ -89,7 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--model", required=True, help="the server's name for the model")
-    parser.add_argument("--budget", type=float, default=300.0)
+    parser.add_argument("--budget", type=float, default=300.0, help="seconds of each run")
+    parser.add_argument("--rules-budget", type=float, help="of the runs by rules alone; the same by default")
     parser.add_argument("--call-timeout", type=float, default=120.0)
     parser.add_argument("--max-output-tokens", type=int, default=900)
     parser.add_argument("--seed", type=int, default=0)
@@ -106,6 +107,7 @@ def main() -> None:
     about = {
         "model": given.model,
         "budget": given.budget,
+        "rules_budget": given.rules_budget or given.budget,
         "seed": given.seed,
         "machine": platform.processor() or platform.machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

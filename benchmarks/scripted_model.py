@@ -1,6 +1,6 @@
-"""A scripted capable model on two real sets, beside the rules alone: same budget, seed and machine (README.md).
+"""A scripted capable model on two real sets, beside the rules alone: same seed and number of trials (README.md).
 
-    python benchmarks/scripted_model.py [--budget 180]
+    python benchmarks/scripted_model.py [--trials 60]
 
 What the model says is written down in `tests/model_scripts.py`; what it is worth is measured here.
 """
@@ -40,9 +40,15 @@ def tables(place: Path) -> dict[str, tuple[Path, str]]:
     }
 
 
-def run(data: Path, words: str, place: Path, budget: float, scripted: bool) -> tuple[Report, float]:
+def run(data: Path, words: str, place: Path, trials: int, scripted: bool) -> tuple[Report, float]:
     kind = "model" if scripted else "rules"
-    settings = Settings(budget=budget, home=str(place / f"home-{kind}"), out=str(place / f"{data.stem}-{kind}"))
+    settings = Settings(
+        budget=900,
+        trials=trials,
+        max_revisions=0,
+        home=str(place / f"home-{kind}"),
+        out=str(place / f"{data.stem}-{kind}"),
+    )
     graph = build_graph(ScriptedChatModel(capable) if scripted else None, settings=settings)
     started = time.perf_counter()
     out = graph.invoke({"request": Request(words=words, data=(str(data),))})
@@ -78,17 +84,17 @@ def facts(report: Report, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--budget", type=float, default=180.0)
-    budget = parser.parse_args().budget
+    parser.add_argument("--trials", type=int, default=60)
+    trials = parser.parse_args().trials
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (data, words) in tables(Path(folder)).items():
             for scripted in (False, True):
-                found = facts(*run(data, words, Path(folder), budget, scripted))
+                found = facts(*run(data, words, Path(folder), trials, scripted))
                 results.setdefault(name, {})["model" if scripted else "rules"] = found
                 print(name, json.dumps(found, indent=1), flush=True)
     about = {
-        "budget": budget,
+        "trials": trials,
         "machine": platform.machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }

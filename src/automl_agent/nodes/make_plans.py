@@ -16,7 +16,7 @@ from automl_agent.nodes.state import State
 from automl_agent.records import DataRecipe, Plan
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 
-PLANNING = 0.15
+PLANNING = 0.2
 """Share of the budget that a language model may take to plan."""
 
 

@@ -13,7 +13,7 @@ from automl_agent.nodes.state import State
 from automl_agent.records import Question, Request, TaskSpec
 from automl_agent.tasks.registry import families
 
-READING = 0.15
+READING = 0.2
 """Share of the budget that a language model may take to read a request."""
 
 
