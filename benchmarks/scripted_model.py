@@ -1,6 +1,6 @@
 """A scripted capable model on two real sets, beside the rules alone: same seed and number of trials (README.md).
 
-    python benchmarks/scripted_model.py [--trials 60]
+    python benchmarks/scripted_model.py [--trials 48]
 
 What the model says is written down in `tests/model_scripts.py`; what it is worth is measured here.
 """
@@ -13,6 +13,7 @@ import platform
 import sys
 import tempfile
 import time
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def run(data: Path, words: str, place: Path, trials: int, scripted: bool) -> tup
 
 def facts(report: Report, seconds: float) -> dict[str, Any]:
     solution = json.loads(Path(str(report.bundle), "model", "solution.json").read_text(encoding="utf-8"))
+    weights: Counter[str] = Counter()
+    for member in solution["members"]:
+        weights[member["candidate"]] += member["weight"]
     return {
         "status": report.status,
         "metric": report.metric["name"],
@@ -78,13 +82,13 @@ def facts(report: Report, seconds: float) -> dict[str, Any]:
             }
             for module in report.code
         ],
-        "members": {member["candidate"]: round(member["weight"], 3) for member in solution["members"]},
+        "weights": {name: round(weight, 3) for name, weight in weights.most_common()},
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--trials", type=int, default=48)
     trials = parser.parse_args().trials
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
