@@ -27,7 +27,7 @@ from automl_agent.testing import InlineExecutor, StaticRetriever
 from conftest import CANCER
 
 WORDS = "Predict whether a tumour is malignant. Accuracy at least 0.9."
-QUICK = Settings(budget=30, trials=8, max_revisions=0)
+QUICK = Settings(budget=60, trials=8, max_revisions=0)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def stages(events):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivered")
-    settings = Settings(budget=30, trials=14, home=str(folder / "home"), out=str(folder / "out"))
+    settings = Settings(budget=60, trials=14, home=str(folder / "home"), out=str(folder / "out"))
     saver = InMemorySaver()
     graph = build_graph(checkpointer=saver)
     config = {"configurable": {"thread_id": "one"}}
