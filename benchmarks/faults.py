@@ -26,23 +26,15 @@ from automl_agent.testing import Fault, ModelServer, faults
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from model_runs import QUICK  # noqa: E402
 from model_scripts import DIABETES, HARMLESS, HOSTILE, TRANSPORT, capable, careless  # noqa: E402
 
-LIMITS = {
-    "budget": 240.0,
-    "trials": 24,
-    "plans": 2,
-    "max_revisions": 0,
-    "retrieval": False,
-    "call_timeout": 2.0,
-    "call_retries": 1,
-}
 PACKAGES = ("automl-agent", "langchain-openai", "langgraph", "lightgbm", "scikit-learn")
 
 
 def run(place: Path, name: str, base_url: str | None, **changes: Any) -> tuple[Report, float]:
     settings = Settings(
-        **LIMITS, **changes, home=str(place / "home"), out=str(place / name.replace("/", " ")), base_url=base_url
+        **QUICK, **changes, home=str(place / "home"), out=str(place / name.replace("/", " ")), base_url=base_url
     )
     started = time.perf_counter()
     request = Request(words=DIABETES, data=(str(place / "diabetes.csv"),))
@@ -97,7 +89,7 @@ def main() -> None:
     if not wanted:
         about = {
             "table": "diabetes (scikit-learn), RMSE: lower is better",
-            "settings": LIMITS,
+            "settings": QUICK,
             "machine": platform.machine(),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }
