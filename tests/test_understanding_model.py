@@ -300,7 +300,7 @@ def shown(words: str, *, names: bool = True, rows: int = 5) -> str:
 def test_the_prompt_holds_all_facts():
     text = shown("Predict the Outcome, please")
     for fact in ("Predict the Outcome, please", SECRET, CELL, "Zeta Nine", "tabular_regression", "latency_ms",
-                 "roc_auc", "confusion_matrix", '"distinct": 500'):  # fmt: skip
+                 "roc_auc", "confusion_matrix", '"number", 500'):  # fmt: skip
         assert fact in text, fact
 
 
@@ -441,4 +441,5 @@ def test_a_flag_column_is_described_by_its_counts_alone_when_rows_are_private():
     client = Answering({})
     peek = table("t", PeekColumn("ok", "boolean", 2, ("yes", "no"), missing=0.25), numbers("x"))
     understand_with(client, Request(words="ok", data=("t.csv",)), families(peek), share_names=True, share_rows=0)
-    assert '{"name": "ok", "kind": "boolean", "distinct": 2, "missing": 0.25}' in client.prompts[0].user
+    shown = '{"heading": ["name", "kind", "distinct", "missing"], "rows": [["ok", "boolean", 2, 0.25], ["x", "number",'
+    assert shown in client.prompts[0].user

@@ -9,6 +9,7 @@ from typing import Any
 
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.privacy import Veil
+from automl_agent.llm.prompt import as_table
 from automl_agent.records import DataProfile, TaskSpec
 from automl_agent.tasks.family import Candidate
 
@@ -32,12 +33,17 @@ def column_names(data: Path) -> tuple[str, ...]:
 
 
 def data_facts(task: TaskSpec, profile: DataProfile, data: Path, veil: Veil) -> dict[str, Any]:
-    """The task and the measured data as a prompt shows them."""
+    """The task and the measured data as a prompt shows them.
+
+    They are the same in every prompt of a run and stand first there: servers keep what they computed for a beginning
+    that they have seen, so that a second question costs its own words only.
+    """
     path = data / "columns.json"
     columns = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     columns.sort(key=lambda fact: -abs(fact.get("relation") or 0.0))
     shares = veil.share_rows > 0
     facts: dict[str, Any] = {
+        "request": veil.hide_text(task.words),
         "task": task_facts(task, veil),
         "training_rows": profile.rows_train,
         "feature_columns": profile.columns,
@@ -45,13 +51,13 @@ def data_facts(task: TaskSpec, profile: DataProfile, data: Path, veil: Veil) -> 
         "target": {
             name: significant(value) for name, value in profile.target.items() if shares or not isinstance(value, str)
         },
-        "columns": [_column(fact, veil, profile.rows_train) for fact in columns[:COLUMNS]],
+        "columns": as_table([_column(fact, veil, profile.rows_train) for fact in columns[:COLUMNS]]),
         "findings": [veil.hide_text(finding.text) for finding in profile.findings][:12] if shares else [],
     }
     if profile.classes:
         facts["classes"] = list(profile.classes)[:30] if shares else len(profile.classes)
     if shares:
-        facts["sample_rows"] = _rows(data, veil, [fact["name"] for fact in columns[:COLUMNS]])
+        facts["sample_rows"] = as_table(_rows(data, veil, [fact["name"] for fact in columns[:COLUMNS]]))
     return facts
 
 
@@ -67,9 +73,16 @@ def task_facts(task: TaskSpec, veil: Veil) -> dict[str, Any]:
     }
 
 
-def model_facts(candidate: Candidate) -> dict[str, Any]:
-    """A candidate with its search space, in few words."""
-    return {"title": candidate.title, "space": {name: _range(entry) for name, entry in candidate.space.items()}}
+def model_facts(candidate: Candidate, most: int | None = None) -> dict[str, Any]:
+    """A candidate with its search space (of its first `most` parameters) and first configuration, in few words."""
+    first = candidate.portfolio[0]
+    return {
+        "title": candidate.title,
+        "space": {
+            name: _range(entry) + (f"; first {first[name]}" if name in first else "")
+            for name, entry in list(candidate.space.items())[:most]
+        },
+    }
 
 
 def _range(entry: Mapping[str, Any]) -> str:

@@ -48,6 +48,12 @@ def fenced(value: Any, longest: int = LONGEST_TEXT) -> str:
     return f"<data>{quoted(value, longest)}</data>"
 
 
+def as_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Records as a heading and rows, a third of the words that their keys repeated would take."""
+    heading = list(dict.fromkeys(name for row in rows for name in row))
+    return {"heading": heading, "rows": [[row.get(name) for name in heading] for row in rows]}
+
+
 def _capped(value: Any, longest: int) -> Any:
     if isinstance(value, str):
         return value if len(value) <= longest else f"{value[:longest]}… ({len(value)} characters)"

@@ -9,11 +9,13 @@ from automl_agent.agents.privacy import Veil
 from automl_agent.agents.understanding.deliverables import ARTEFACTS
 from automl_agent.agents.understanding.limits import MEASURES
 from automl_agent.agents.understanding.looking import Look
-from automl_agent.llm.prompt import Prompt, rendered
+from automl_agent.llm.prompt import Prompt, as_table, rendered
 from automl_agent.tasks.family import Peek, PeekColumn
 from automl_agent.tasks.words.mentions import mentions
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
+EXAMPLES = 2
+"""Examples of a column of numbers; categories show as many as may be shared, since users ask about one of them."""
 
 
 def request_prompt(look: Look, veil: Veil) -> Prompt:
@@ -24,7 +26,7 @@ def request_prompt(look: Look, veil: Veil) -> Prompt:
         PROMPTS,
         "request",
         words=shown_words(look.request.words, look.table, veil),
-        columns=[_shown(column, veil) for column in columns],
+        columns=as_table([_shown(column, veil) for column in columns]),
         rows=veil.share_rows,
         tasks={name: family.title for name, family in families.items()},
         metrics={name: list(family.metrics) for name, family in families.items()},
@@ -47,5 +49,6 @@ def _shown(column: PeekColumn, veil: Veil) -> dict[str, Any]:
     if column.missing:
         shown["missing"] = column.missing
     if veil.share_rows:
-        shown["examples"] = [veil.hide_text(value) for value in column.examples[: veil.share_rows]]
+        most = EXAMPLES if column.kind == "number" else veil.share_rows
+        shown["examples"] = [veil.hide_text(value) for value in column.examples[: min(most, veil.share_rows)]]
     return shown

@@ -18,6 +18,10 @@ from automl_agent.search.runner import ranked
 from automl_agent.tasks.family import Candidate
 
 SHOWN_TRIALS = 15
+SHOWN_NOTES = 6
+SHOWN_PARAMETERS = 4
+NOTE_TEXT = 240
+"""Characters of a note beside its title, which holds the advice."""
 
 
 class ParameterAnswer(BaseModel):
@@ -205,11 +209,12 @@ def _facts(brief: Briefing, rules: Sequence[Plan], veil: Veil) -> dict[str, Any]
     catalogue = brief.family.candidates()
     best = ranked(brief.family, brief.task.metric, _lowest_rung(brief))[:SHOWN_TRIALS]
     return {
-        "words": veil.hide_text(brief.task.words),
         "data": data_facts(brief.task, brief.profile, brief.data, veil),
-        "models": {name: _described(catalogue[name]) for name in brief.allowed},
+        "models": {name: model_facts(catalogue[name], SHOWN_PARAMETERS) for name in brief.allowed},
         "steps": {name: step.text for name, step in brief.family.steps.items() if name in brief.steps},
-        "notes": [{"id": note.id, "title": note.title, "text": note.text} for note in brief.notes if note.applies],
+        "notes": [
+            {"id": note.id, "title": note.title, "text": note.text[:NOTE_TEXT]} for note in brief.notes if note.applies
+        ][:SHOWN_NOTES],
         "agents": dict(brief.agents or {}),
         "library_plans": [{"title": plan.title, "models": plan.models, "steps": plan.steps} for plan in rules],
         "tried": [
@@ -225,10 +230,6 @@ def _facts(brief: Briefing, rules: Sequence[Plan], veil: Veil) -> dict[str, Any]
         "revision": brief.revision,
         "code": brief.language_model is not None and brief.language_model.writes,
     }  # fmt: skip
-
-
-def _described(candidate: Candidate) -> dict[str, Any]:
-    return {**model_facts(candidate), "first": candidate.portfolio[0]}
 
 
 def _lowest_rung(brief: Briefing) -> list[Any]:

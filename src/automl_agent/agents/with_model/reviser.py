@@ -29,7 +29,6 @@ def advised(
         "reviser",
         RevisionAnswer,
         patience=patience,
-        words=veil.hide_text(task.words),
         data=data_facts(task, profile, data, veil),
         failed=[veil.hide_text(text) for text in evidence.failed],
         best=evidence.best,
