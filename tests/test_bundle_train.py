@@ -87,7 +87,7 @@ def test_training_on_new_data_gives_a_whole_bundle(kind: str, tmp_path: Path) ->
     if kind == "regression":
         truth = np.array([float(line.rsplit(",", 1)[1]) for line in table.read_text().splitlines()[1:]])
         oof = 0.75 * np.load(second / "oof/m0.npy") + 0.25 * np.load(second / "oof/m1.npy")
-        inside = np.abs(truth[np.load(second / "oof/rows.npy")] - oof) <= solution["interval_radius"]
+        inside = np.abs(truth[np.load(second / "oof/rows.npy")] - oof) <= solution["spread"]
         assert inside.mean() == pytest.approx(0.9, abs=0.02)
 
 

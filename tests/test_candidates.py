@@ -20,7 +20,7 @@ from automl_agent.tasks.family import FoldData
 TABLES = Path(automl_agent.__file__).parent / "tasks" / "tables"
 SHARED = TABLES / "shared"
 FILES = sorted((TABLES / "candidates").glob("*.py"))
-ALL = {path.stem: read_candidate(path, SHARED) for path in FILES}
+ALL = {path.stem: read_candidate(path, (SHARED,)) for path in FILES}
 LEARNING = [name for name in ALL if name != "baseline"]
 KINDS = ("binary", "multiclass", "regression")
 SAFE = {".json", ".npz", ".txt", ".skops", ".cbm"}
@@ -82,7 +82,7 @@ def problem(kind: str) -> Problem:
 def model_class(name: str) -> Any:
     if not installed(ALL[name]):
         pytest.skip(f"{name} needs {ALL[name].requires}")
-    return load_candidate(ALL[name].path, SHARED).Model
+    return load_candidate(ALL[name].path, (SHARED,)).Model
 
 
 def fitted(
@@ -250,7 +250,7 @@ def test_nothing_that_a_skops_file_names_is_trusted(tmp_path: Path) -> None:
 def test_extra_trees_agree_with_scikit_learn() -> None:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    load_candidate(ALL["extra_trees"].path, SHARED)
+    load_candidate(ALL["extra_trees"].path, (SHARED,))
     from flat_forest import flatten, follow
 
     rng = np.random.default_rng(0)
@@ -267,7 +267,7 @@ class TinyFamily:
     """Just enough of a family for a fold: the rows lie in memory."""
 
     name = "tiny"
-    shared = SHARED
+    shared = (SHARED,)
 
     def describe(self, _folder: Path, metric: str) -> dict[str, Any]:
         return {"kind": "classification", "classes": ["class 0", "class 1"], "metric": metric, "positive": 1}

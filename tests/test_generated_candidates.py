@@ -79,7 +79,7 @@ def test_features_stand_on_features_and_on_stand_in_names(values: Desk, tmp_path
 
 def test_a_family_without_the_shared_files_takes_no_code(tmp_path: Path) -> None:
     class Bare:
-        name, shared = "bare", tmp_path
+        name, shared, code = "bare", (tmp_path,), ("features",)
 
     with pytest.raises(ConfigurationError, match="takes no generated code"):
         add_features(LINEAR, RATIO, tmp_path, Bare())  # type: ignore[arg-type]

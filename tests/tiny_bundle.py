@@ -133,7 +133,7 @@ def make_data(folder: Path, table: Path, kind: str) -> Path:
 
 
 def fit_folds(
-    candidate: Path, shared: Path, data: Path, out: Path, kind: str, params: dict[str, Any]
+    candidate: Path, shared: tuple[Path, ...], data: Path, out: Path, kind: str, params: dict[str, Any]
 ) -> dict[int, Path]:
     """What the trial of a candidate leaves: a folder for each fold."""
     import numpy as np
@@ -177,7 +177,7 @@ def make_content(
     data = make_data(root / "data", root / "table.csv", kind)
     members = []
     path = candidate or root / "home" / "candidates" / "tiny.py"
-    home = SHARED if candidate else shared
+    home = (SHARED,) if candidate else (shared,)
     for index, ridge in enumerate((1.0, 5.0)):
         params = {} if candidate else {"ridge": ridge}
         before = list(sys.path)
@@ -186,14 +186,14 @@ def make_content(
         member = Member(
             trial=f"t{index}", candidate=path.stem, params=params, weight=0.75 - 0.5 * index, folds=tuple(folds)
         )
-        members.append(MemberFiles(member, read_candidate(path, home), folds, fit_seconds=2.0 - index))
+        members.append(MemberFiles(member, read_candidate(path, home), folds, folds, fit_seconds=2.0 - index))
     for name in set(sys.modules) - modules:
         if str(getattr(sys.modules[name], "__file__", "")).startswith((str(root), str(SHARED))):
             del sys.modules[name]
     metric = "accuracy" if kind == "classification" else "rmse"
     values: dict[str, Any] = {
         "run_id": "run-1",
-        "family": SimpleNamespace(name=f"tabular_{kind}", shared=home),
+        "family": SimpleNamespace(name=f"tabular_{kind}", shared=home, reader="table_io.py", reads=()),
         "task": TaskSpec(words="Who is ill?\n# No heading | <b>", family=f"tabular_{kind}", target="diagnosis"),
         "profile": DataProfile(
             family=f"tabular_{kind}",
@@ -209,7 +209,7 @@ def make_content(
         "members": tuple(members),
         "threshold": None,
         "score": 0.9,
-        "interval_radius": None if kind == "classification" else 1.5,
+        "spread": None if kind == "classification" else 1.5,
         "data": data,
         "seed": 0,
     }  # fmt: skip

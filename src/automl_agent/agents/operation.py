@@ -17,6 +17,12 @@ from automl_agent.search.runner import TrialRunner
 
 BUILD_TIMEOUT = 120.0
 ATTEMPTS = 3
+WHOLE_SECONDS = 5.0
+"""Granted to fit members on all rows even where the budget is spent."""
+KEPT = 2.0
+"""Seconds kept for building and measuring."""
+CHEAP = 1.0
+"""Seconds of a fold's fit up to which a bundle on the way to the best one is fitted on all rows, too."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,12 @@ def build_best(
     """
     tightness = 1.0
     built: Built | None = None
+    whole = runner.family.ships == "whole" and (workers_idle or _cheap(trials))
     for _ in range(ATTEMPTS):
-        draft = compose(runner, trials, tightness=tightness)
+        seconds = max(WHOLE_SECONDS, runner.seconds_left() - KEPT) if whole else None
+        draft = compose(runner, trials, tightness=tightness, seconds=seconds)
         try:
-            built = build(runner, trials, draft, run_id, folder, artifact)
+            built = build(runner, trials, draft, run_id, folder, artifact, patience=seconds)
             if workers_idle:
                 _rehearse(runner, built)
         except JobError as error:
@@ -56,6 +64,10 @@ def build_best(
         tightness *= 0.85 / excess
     assert built is not None
     return built
+
+
+def _cheap(trials: Sequence[Trial]) -> bool:
+    return all(trial.fit_seconds / max(1, trial.fidelity.folds) <= CHEAP for trial in trials)
 
 
 def _rehearse(runner: TrialRunner, built: Built) -> None:
@@ -74,12 +86,24 @@ def _rehearse(runner: TrialRunner, built: Built) -> None:
 
 
 def build(
-    runner: TrialRunner, trials: Sequence[Trial], draft: Draft, run_id: str, folder: Path, artifact: str
+    runner: TrialRunner,
+    trials: Sequence[Trial],
+    draft: Draft,
+    run_id: str,
+    folder: Path,
+    artifact: str,
+    *,
+    patience: float | None = None,
 ) -> Built:
-    """Write the bundle of a draft into `folder` and measure it there."""
+    """Write the bundle of a draft into `folder` and measure it there.
+
+    Args:
+        patience: seconds to fit the members on all rows, where that is what ships.
+    """
     by_id = {trial.id: trial for trial in trials}
+    shipped = _shipped(runner, [by_id[name] for name in draft.weights], draft.folds, patience)
     members = tuple(
-        _member(by_id[name], weight, tuple(range(draft.folds)))
+        _member(by_id[name], weight, tuple(sorted(shipped[name])))
         for name, weight in sorted(draft.weights.items(), key=lambda item: -item[1])
     )
     content = BundleContent(
@@ -88,10 +112,10 @@ def build(
         task=runner.task,
         profile=runner.profile,
         metric=runner.family.metrics[runner.task.metric],
-        members=tuple(_files(runner, by_id[member.trial], member) for member in members),
+        members=tuple(_files(runner, by_id[member.trial], member, shipped[member.trial]) for member in members),
         threshold=draft.threshold,
         score=draft.score,
-        interval_radius=draft.radius,
+        spread=draft.spread,
         data=runner.data,
         seed=runner.seed,
     )
@@ -134,8 +158,31 @@ def _member(trial: Trial, weight: float, folds: tuple[int, ...]) -> Member:
     )
 
 
-def _files(runner: TrialRunner, trial: Trial, member: Member) -> MemberFiles:
-    return MemberFiles(member, runner.candidate(trial.candidate), runner.fold_folders(trial), trial.fit_seconds)
+def _files(runner: TrialRunner, trial: Trial, member: Member, shipped: Mapping[int, Path]) -> MemberFiles:
+    folders = runner.fold_folders(trial)
+    return MemberFiles(member, runner.candidate(trial.candidate), folders, shipped, trial.fit_seconds)
+
+
+def _shipped(
+    runner: TrialRunner, trials: Sequence[Trial], folds: int, patience: float | None
+) -> dict[str, dict[int, Path]]:
+    """The models of each trial that ship, by fold.
+
+    Where one model of all rows was meant to and there was no time for it, it is that of the last fold: of rows in
+    time it has seen most.
+    """
+    folders = {trial.id: runner.fold_folders(trial) for trial in trials}
+    if runner.family.ships == "folds":
+        return {name: {fold: found[fold] for fold in range(folds)} for name, found in folders.items()}
+    whole = runner.whole(trials, patience=patience) if patience is not None else {}
+    lacking = [trial.candidate for trial in trials if trial.id not in whole]
+    if patience is not None and lacking:
+        text = f"There was no time to fit {', '.join(lacking)} on all rows: a model that lacks one fold is used."
+        runner.emit(Remark(text=text, level="warning"))
+    return {
+        name: {runner.profile.folds: whole[name]} if name in whole else {max(found): found[max(found)]}
+        for name, found in folders.items()
+    }
 
 
 def _excess(solution: Solution, runner: TrialRunner) -> float:

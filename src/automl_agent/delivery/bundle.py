@@ -23,7 +23,7 @@ from automl_agent.delivery.publish import publish
 from automl_agent.delivery.requirements import dockerfile, requirements
 from automl_agent.execution.home import write_durably
 from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
-from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily
+from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily, shared_file
 
 __all__ = ["RUNTIME", "BundleContent", "MemberFiles", "finalise", "publish", "size_mb", "write_bundle"]
 
@@ -40,6 +40,8 @@ class MemberFiles:
     candidate: Candidate
     folds: Mapping[int, Path]
     """Fold number -> the trial's fold folder (`oof.npy`, `valid.npy`, `model/`)."""
+    shipped: Mapping[int, Path]
+    """The same of the models that ship: of folds, or of the number after the last one, a model of all rows."""
     fit_seconds: float
     """Of all folds; tells which member is cheapest to train again."""
 
@@ -57,8 +59,8 @@ class BundleContent:
     threshold: float | None
     score: float
     """Out-of-fold score of the ensemble."""
-    interval_radius: float | None
-    """Half the width of the 90 % prediction interval (numeric targets)."""
+    spread: Any
+    """What prediction intervals are made of (`TaskFamily.spread`)."""
     data: Path
     """The data folder."""
     seed: int
@@ -74,9 +76,10 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     schema = json.loads((content.data / "schema.json").read_text(encoding="utf-8"))
     names = _copy_code(folder, content)
     for index, files in enumerate(content.members):
-        for fold in files.member.folds:
-            trial = files.folds[fold]
+        for fold, trial in files.shipped.items():
             shutil.copytree(trial / "model", folder / "model" / f"m{index}" / f"fold{fold}", copy_function=_link)
+        for fold in sorted(files.folds.keys() - files.shipped.keys()):
+            _copy_params(files.folds[fold], folder / "model" / f"m{index}" / f"fold{fold}")
     _write_oof(folder, content)
     seal = runtime_module("seal")
     seal.write_json(folder / "schema.json", schema)
@@ -136,8 +139,8 @@ def _copy_code(folder: Path, content: BundleContent) -> list[str]:
     Two different candidates may bear the same name (one of them a user's own file): the later one is renamed.
     """
     shared = {path for files in content.members for path in files.candidate.shared}
-    reader = content.family.shared / "table_io.py"
-    for path in [*sorted({*shared, reader}), MEASURES, *sorted(RUNTIME.glob("*.py"))]:
+    shared |= {shared_file(content.family, name) for name in (content.family.reader, *content.family.reads)}
+    for path in [*sorted(shared), MEASURES, *sorted(RUNTIME.glob("*.py"))]:
         shutil.copyfile(path, folder / path.name)
     names = []
     for index, files in enumerate(content.members):
@@ -179,7 +182,8 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
             "params": files.member.params,
             "steps": list(files.member.steps),
             "weight": files.member.weight,
-            "folds": sorted(files.member.folds),
+            "folds": sorted(files.shipped),
+            "validated": sorted(files.folds),
             "fit_seconds": files.fit_seconds,
         }
         for index, (name, files) in enumerate(zip(names, content.members, strict=True))
@@ -190,15 +194,26 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "kind": schema["kind"],
         "metric": content.metric.name,
         "higher_is_better": content.metric.higher_is_better,
-        "classes": schema.get("classes") or [],
+        "classes": _classes(content, schema),
         "positive": schema.get("positive"),
         "threshold": content.threshold,
-        "interval_radius": content.interval_radius,
+        "reader": content.family.reader,
+        "spread": content.spread,
         "seed": content.seed,
         "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,
         "members": members,
         "generated": generated_files(content),
     }
+
+
+def _classes(content: BundleContent, schema: dict[str, Any]) -> list[str]:
+    """The labels of predictions with several columns; clusters have numbers."""
+    import numpy as np
+
+    if schema["kind"] != "clustering":
+        return schema.get("classes") or []
+    trial = next(iter(content.members[0].shipped.values()))
+    return [str(number + 1) for number in range(np.load(trial / "oof.npy", allow_pickle=False).shape[1])]
 
 
 def _metrics(task: TaskSpec, solution: Solution, grade: Grade | None, verdict: Verdict | None,
@@ -221,6 +236,13 @@ def _metrics(task: TaskSpec, solution: Solution, grade: Grade | None, verdict: V
         "memory_mb": solution.memory_mb,
         "constraints": [check.model_dump(mode="json") for check in verdict.checks] if verdict else [],
     }
+
+
+def _copy_params(trial: Path, target: Path) -> None:
+    """What it takes to fit a fold's model in the same way again, where the model itself does not ship."""
+    if (trial / "model" / "params.json").is_file():
+        target.mkdir(parents=True)
+        shutil.copyfile(trial / "model" / "params.json", target / "params.json")
 
 
 def _link(source: str, target: str) -> None:

@@ -89,7 +89,8 @@ def _retrain(inputs: Path, job: dict[str, Any]) -> None:
     solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
     schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
     given = inputs / job["data"]
-    rows = train.read_folder(root, schema, given) if given.is_dir() else train.read_rows(root, schema, solution, given)
+    read = train.read_folder if given.is_dir() else train.read_rows
+    rows = read(root, schema, solution, given)
     member = next(member for member in solution["members"] if member["id"] == job["member"])
     _, prediction = train.fit(root, solution, schema, member, job["fold"], rows)
     np.save("prediction.npy", prediction, allow_pickle=False)

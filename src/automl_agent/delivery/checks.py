@@ -80,7 +80,7 @@ def check_retrain(bundle: Path, data: Path, timeout: float, sandbox: str = "auto
     started = time.monotonic()
     solution = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8"))
     member = min(solution["members"], key=lambda choice: choice["fit_seconds"])
-    fold = min(member["folds"])
+    fold = min(member["validated"])
     what = f"{member['candidate']} without fold {fold}, trained again by train.py,"
     try:
         if generated(bundle):

@@ -63,7 +63,7 @@ def confined_model(ensemble: Any, bundle: Path, sandbox: str, *, check: bool) ->
     solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
     schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
     models = [dict.fromkeys(member["folds"]) for member in solution["members"]]
-    model = ensemble.Ensemble(root, solution, schema, ensemble.load_module(root, "table_io.py"), models)
+    model = ensemble.Ensemble(root, solution, schema, ensemble.load_module(root, solution["reader"]), models)
 
     def predict_scores(frame: pd.DataFrame, *, fold: int | None = None) -> Array:
         request = {"frame": 0, "fold": fold, "shuffle": None, "seed": 0}

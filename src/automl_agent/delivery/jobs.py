@@ -41,7 +41,7 @@ def finish_bundle(bundle: str, data: str, sandbox: str = "auto") -> dict[str, An
         path = root / "model" / "solution.json"
         solution = json.loads(path.read_text(encoding="utf-8"))
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
-        rows = train.read_folder(root, schema, Path(data))
+        rows = train.read_folder(root, schema, solution, Path(data))
         seal.write_json(path, solution | {"fingerprint": train.fingerprint(rows.frame, rows.target)})
         seal.write_golden(_model(ensemble, root, sandbox, check=False), rows.frame)
         seal.write_manifest(root)
@@ -76,7 +76,8 @@ def measure(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
 
 
 def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto") -> dict[str, Any]:
-    """Predict the locked test rows (inputs only): `out/scores.npy`, and the seconds that it took."""
+    """Predict the locked test rows (inputs only): `out/scores.npy`, with intervals `out/bounds.npy` (2, rows), and the
+    seconds that it took."""
     import numpy as np
     import pandas as pd
 
@@ -85,8 +86,11 @@ def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto") -> dic
         started = time.perf_counter()
         scores = model.predict_scores(frame)
         seconds = time.perf_counter() - started
+        bounds = model.bounds(frame, scores)
     Path(out).mkdir(parents=True, exist_ok=True)
     np.save(Path(out) / "scores.npy", scores)
+    if bounds is not None:
+        np.save(Path(out) / "bounds.npy", np.stack(bounds))
     return {"rows": len(scores), "seconds": seconds}
 
 
@@ -104,7 +108,7 @@ def rehearse(bundle: str, data: str, members: list[str], sandbox: str = "auto") 
             predict_test(bundle, data, scratch, sandbox)
 
     def trains_again(member: dict[str, Any]) -> None:
-        fold = min(member["folds"])
+        fold = min(member["validated"])
         difference = retrained(root, Path(data), member["id"], fold, sandbox=sandbox, seconds=RETRAIN_SECONDS)
         if difference > TOLERANCE:
             raise ValueError(f"{member['candidate']}, trained again, differs by {difference:.1e} from what was scored")
@@ -127,13 +131,15 @@ def importance(bundle: str, data: str, metric: str, family: str, max_rows: int =
 
     Returns:
         `importance`: {"column", "mean", "std"}, the most important first: how much worse the metric gets when the
-        column is shuffled. `rows`, `repeats` done, `score` of the sample.
+        column is shuffled; empty where what ships has seen all rows. `rows`, `repeats` done, `score` of the sample.
     """
     import numpy as np
 
     kind, generator = get_family(family), np.random.default_rng(seed)
     sign = 1.0 if kind.metrics[metric].higher_is_better else -1.0
     with loaded(Path(bundle), sandbox) as model:
+        if any(set(member["validated"]) - set(member["folds"]) for member in model.solution["members"]):
+            return {"importance": [], "rows": 0, "repeats": 0, "score": None}  # every model has seen every row
         groups, truth = _honest_groups(model, Path(data), generator, max_rows)
         tries: list[str | None] = [None, *(name for _ in range(repeats) for name in model.columns)]
         requests = [

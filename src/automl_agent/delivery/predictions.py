@@ -18,6 +18,7 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     import numpy as np
     import pandas as pd
 
+    from automl_agent.tasks.family import targets
     from automl_agent.tasks.measures import answers
 
     schema = json.loads((data / "schema.json").read_text(encoding="utf-8"))
@@ -28,15 +29,18 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     )
     columns: dict[str, object] = {"row": np.load(data / "test_rows.npy", allow_pickle=False)}
     escaped = runtime_module("spreadsheet").escaped
-    classes = [escaped(name) for name in schema["classes"]]
-    if scores.ndim == 2:
+    classes = [escaped(name) for name in solution["classes"]]
+    if solution["kind"] == "clustering":
+        columns |= {"cluster": [classes[code] for code in scores.argmax(axis=1)]}
+        columns |= {f"belongs_{name}": scores[:, code] for code, name in enumerate(classes)}
+    elif scores.ndim == 2:
         positive = schema["classes"].index(schema["positive"]) if schema["positive"] in schema["classes"] else 1
         codes = answers(scores, positive, solution["threshold"])
         columns |= {"truth": [classes[code] for code in truth], "prediction": [classes[code] for code in codes]}
         columns |= {f"probability_{name}": scores[:, code] for code, name in enumerate(classes)}
     else:
-        columns |= {"truth": truth, "prediction": scores}
-        if solution.get("interval_radius") is not None:
-            radius = solution["interval_radius"]
-            columns |= {"lower": scores - radius, "upper": scores + radius}
+        columns |= {"truth": targets(truth), "prediction": scores}
+        if (graded / "bounds.npy").is_file():
+            lower, upper = np.load(graded / "bounds.npy", allow_pickle=False)
+            columns |= {"lower": lower, "upper": upper}
     write_durably(path, pd.DataFrame(columns).to_csv(index=False))

@@ -12,6 +12,7 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile, Grade, Solution, TaskSpec, Verdict
 from automl_agent.search.estimates import bootstrap_interval
+from automl_agent.tasks.family import targets
 from automl_agent.verifiers.solution import verify_grade
 
 TIMEOUT = 600.0
@@ -63,7 +64,6 @@ def _graded(
         family, task.metric, truth, scores, positive=positive, threshold=threshold, seed=stage.seed
     )
     others = {name: score(name) for name in family.metrics if name != task.metric}
-    radius = _stored_solution(stage, solution.folder).get("interval_radius")
     return Grade(
         metric=task.metric,
         score=score(task.metric),
@@ -71,10 +71,20 @@ def _graded(
         baseline=float(family.score(task.metric, truth, trivial, positive=positive, threshold=trivial_threshold)),
         others={name: value for name, value in others.items() if np.isfinite(value)},
         rows=len(truth),
-        coverage=None if radius is None else float(np.mean(np.abs(truth - scores) <= radius)),
+        coverage=_coverage(folder, targets(truth)),
         reads=reads,
         details=artifact,
     )
+
+
+def _coverage(folder: Path, truth: Any) -> float | None:
+    """Share of the test targets inside their prediction interval."""
+    import numpy as np
+
+    if not (folder / "bounds.npy").is_file():
+        return None
+    lower, upper = np.load(folder / "bounds.npy", allow_pickle=False)
+    return float(np.mean((lower <= truth) & (truth <= upper)))
 
 
 def _predicted(stage: Stage, bundle: str, profile: DataProfile, out: Path) -> Any:

@@ -226,6 +226,7 @@ def _content(state: State, stage: Stage, result: Report) -> ReportContent:
         profile=profile,
         data=stage.artifacts.path(profile.data),
         metric=stage.family(task).metrics[task.metric],
+        pictures=stage.family(task).pictures,
         solution=solution,
         verdict=last_verdict(state),
         final_verdict=state["verdicts"]["grade"],

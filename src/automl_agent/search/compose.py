@@ -9,7 +9,7 @@ from typing import Any
 from automl_agent.records import Constraint, Trial
 from automl_agent.search.ensemble import combine, select
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, tie_break
-from automl_agent.search.runner import TrialRunner
+from automl_agent.search.runner import TrialRunner, ranked
 from automl_agent.tasks.family import loss
 
 MARGIN = 0.8
@@ -18,6 +18,8 @@ OVERHEAD_MS = 0.6
 """What checking and typing one raw row costs before any model sees it."""
 TIE_WEIGHT = 1e-4
 """Weight of the smoother metric beside the user's: it orders equal scores and overrules no unequal ones."""
+WHOLE = 1.5
+"""Time to fit on all rows, as a multiple of the time to fit without a fold."""
 MAX_ROWS = 8000
 """Rows that the weights are fitted on at most."""
 
@@ -35,28 +37,37 @@ class Draft:
     """Cross-fitted: weights and threshold fitted without the scored fold."""
     interval: tuple[float, float]
     others: Mapping[str, float] = field(default_factory=dict)
-    radius: float | None = None
-    """Half-width of the 90 % prediction interval, for numeric targets."""
+    spread: Any = None
+    """What 90 % prediction intervals are made of (`TaskFamily.spread`)."""
 
 
 @dataclass(frozen=True)
 class _Table:
     """Aligned out-of-fold predictions of all trials."""
 
+    rows: Any
     truth: Any
     folds: Any
     predictions: Mapping[str, Any]
 
 
-def compose(runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 1.0) -> Draft:
+def compose(
+    runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 1.0, seconds: float | None = None
+) -> Draft:
     """Ensemble selection on out-of-fold predictions (Caruana et al. 2004), inside the limits of the task.
 
     Args:
         trials: finished trials of equal fidelity, all folds.
         tightness: factor below 1 that shrinks the limits, after a build that measured too much.
+        seconds: that there are to fit the members on all rows, where that is what ships.
     """
+    if not runner.family.blends:
+        trials = _best_affordable(runner, trials, tightness)
     table = _aligned(runner, trials)
     costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in trials}
+    if seconds is not None:
+        room = max(seconds * runner.pool.size, 1e-3)
+        costs = {t.id: max(costs[t.id], WHOLE * t.fit_seconds / max(1, t.fidelity.folds) / room) for t in trials}
     affordable = {name: value for name, value in costs.items() if value <= 1.0}
     if not affordable:  # nothing fits: the lightest, so that the shortfall is as small as can be
         lightest = min(costs, key=lambda name: costs[name])
@@ -68,6 +79,8 @@ def compose(runner: TrialRunner, trials: Sequence[Trial], *, tightness: float = 
     total = sum(costs[name] for name in weights)
     k = trials[0].fidelity.folds
     shipped = k if total <= 0 else max(1, min(k, int(1.0 / total)))
+    if runner.family.ships == "whole":
+        shipped = 1
     combined = _cross_fitted_blend(runner, table, names, affordable if limited else None, bound, weights)
     return _judged(runner, table, weights, shipped, combined)
 
@@ -78,16 +91,37 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
     final = combine(table.predictions, weights)
     score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
     shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)
-    interval = bootstrap_interval(
-        family, metric, table.truth, combined, positive=positive, threshold=threshold, seed=runner.seed
-    )
+    if family.pooled:
+        interval = bootstrap_interval(
+            family, metric, table.truth, combined, positive=positive, threshold=threshold, seed=runner.seed
+        )
+    else:
+        interval = _over_folds(runner, table, combined)
     others = {
         c.measure: family.score(c.measure, table.truth, combined, positive=positive, threshold=threshold)
         for c in runner.task.constraints
         if c.measure in family.metrics and c.measure != metric
     }
-    radius = _radius(table.truth, combined) if combined.ndim == 1 else None
-    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, radius)
+    spread = family.spread(runner.data, table.rows, table.truth, combined)
+    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread)
+
+
+def _best_affordable(runner: TrialRunner, trials: Sequence[Trial], tightness: float) -> list[Trial]:
+    """The best single trial inside the limits, or the lightest where none is."""
+    order = ranked(runner.family, runner.task.metric, trials)
+    costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in order}
+    fitting = [trial for trial in order if costs[trial.id] <= 1.0]
+    return fitting[:1] or [min(order, key=lambda trial: costs[trial.id])]
+
+
+def _over_folds(runner: TrialRunner, table: _Table, prediction: Any) -> tuple[float, float]:
+    """Two standard errors around the mean over the folds."""
+    import numpy as np
+
+    parts = [table.folds == fold for fold in np.unique(table.folds)]
+    scores = [runner.family.score(runner.task.metric, table.truth[part], prediction[part]) for part in parts]
+    error = float(np.std(scores) / np.sqrt(len(scores)))
+    return float(np.mean(scores)) - 2 * error, float(np.mean(scores)) + 2 * error
 
 
 def _aligned(runner: TrialRunner, trials: Sequence[Trial]) -> _Table:
@@ -101,7 +135,7 @@ def _aligned(runner: TrialRunner, trials: Sequence[Trial]) -> _Table:
         predictions[trial.id] = prediction[order]
         rows, folds_of = rows[order], folds[order]
     truth = runner.family.training_truth(runner.data)[rows]
-    return _Table(truth, folds_of, predictions)
+    return _Table(rows, truth, folds_of, predictions)
 
 
 def _weights(
@@ -170,12 +204,3 @@ def _cost(trial: Trial, constraints: Sequence[Constraint], tightness: float) -> 
             room = max((limit - fixed) * MARGIN * tightness, 1e-9)
             shares.append(each[constraint.measure] / room)
     return max(shares)
-
-
-def _radius(truth: Any, prediction: Any, level: float = 0.9) -> float:
-    """Half-width that covers `level` of the out-of-fold residuals (split conformal; Lei et al. 2018)."""
-    import numpy as np
-
-    residuals = np.sort(np.abs(truth - prediction))
-    rank = min(len(residuals) - 1, int(np.ceil(level * (len(residuals) + 1))) - 1)
-    return float(residuals[rank])

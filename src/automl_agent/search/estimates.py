@@ -39,8 +39,11 @@ def cross_fitted(
     """
     import numpy as np
 
-    final = family.threshold(metric, truth, prediction, positive=positive)
     names = np.unique(folds)
+    if not family.pooled:
+        parts = [folds == name for name in names]
+        return float(np.mean([family.score(metric, truth[part], prediction[part]) for part in parts])), None
+    final = family.threshold(metric, truth, prediction, positive=positive)
     if final is None or len(names) < 2 or positive is None:
         return family.score(metric, truth, prediction, positive=positive, threshold=final), final
     shifted = prediction.copy()

@@ -158,6 +158,40 @@ class TrialRunner:
             for fold in range(trial.fidelity.folds)
         }
 
+    def whole(self, trials: Sequence[Trial], *, patience: float) -> dict[str, Path]:
+        """Fit what was tried once more, on all training rows; returns the folders of those that were done, by trial.
+
+        Args:
+            patience: seconds after which what is not done is given up.
+        """
+        until = time.monotonic() + patience
+        fold = self.profile.folds
+        waiting: list[tuple[_Running, Future[dict[str, Any]]]] = []
+        items = {trial.id: self._again(trial, fold) for trial in trials}
+        for item, fidelity in items.values():
+            if fold not in item.folds:
+                limit = max(1.0, patience / 2)
+                waiting.append((item, self._submit(item, fold, fidelity, max(1.0, patience), limit)))
+        for item, future in waiting:
+            wait([future], timeout=max(0.0, until - time.monotonic()))
+            if future.done():
+                self._collect(item, fold, future)
+            else:
+                self._give_up([future])
+        return {name: self.store.folder(item.keys[fold]) for name, (item, _) in items.items()
+                if fold in item.folds and "error" not in item.folds[fold]}  # fmt: skip
+
+    def _again(self, trial: Trial, fold: int) -> tuple[_Running, Fidelity]:
+        """One more fold of a trial."""
+        candidate = self.candidate(trial.candidate)
+        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
+        item = _Running(Work(choice, trial.steps, trial.plan, trial.origin), candidate, trial=trial.id)
+        item.keys[fold] = self._key(item.work, candidate, trial.fidelity, fold)
+        known = self.store.get(item.keys[fold])
+        if known is not None:
+            item.folds[fold] = known
+        return item, trial.fidelity
+
     def _admitted(self, works: list[Work]) -> list[Work]:
         """Keep within the number of trials allowed."""
         with self._lock:

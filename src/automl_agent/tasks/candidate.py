@@ -23,9 +23,10 @@ and one class:
         @classmethod
         def load(cls, folder): ...
 
-`task` is `{"kind": "classification"|"regression"|..., "classes": [...], "metric": "f1", "positive": 1}`.
+`task` is `{"kind": "classification"|"regression"|"clustering", "classes": [...], "metric": "f1", "positive": 1}` and
+what a family adds. Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
 
-A shared file is looked for beside the candidate first, then in the family's folder. What a language model wrote lies
+A shared file is looked for beside the candidate first, then in the family's folders. What a language model wrote lies
 beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run in the sandbox only.
 """
 
@@ -34,6 +35,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -45,10 +47,10 @@ from automl_agent.tasks.family import Candidate
 _REQUIRED = ("TITLE", "TAGS", "PORTFOLIO", "SPACE")
 
 
-def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
+def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
     """Read a candidate's description from its source, without importing it.
 
-    `shared` is the folder of the family's shared files; by default the file's own folder.
+    `shared` are the folders of the family's shared files, which are looked for in the file's own folder first.
 
     Raises:
         ConfigurationError: when the file does not follow the contract.
@@ -86,19 +88,19 @@ def read_candidate(path: Path, shared: Path | None = None) -> Candidate:
     )
 
 
-def _found(name: str, own: Path, shared: Path | None) -> Path:
-    """A shared file: beside the candidate, or else in the family's folder."""
-    return own / name if shared is None or (own / name).is_file() else shared / name
+def _found(name: str, own: Path, shared: Sequence[Path]) -> Path:
+    """A shared file: beside the candidate, or else in the first of the family's folders that has it."""
+    places = [own, *shared]
+    return next((place / name for place in places if (place / name).is_file()), places[-1] / name)
 
 
-def load_candidate(path: Path, shared: Path | None = None) -> ModuleType:
+def load_candidate(path: Path, shared: Sequence[Path] = ()) -> ModuleType:
     """Import a candidate file under a name of its own; its shared files are importable by plain name.
 
-    For workers: the folder of the shared files stays on `sys.path` of the process. The candidate's own folder does not
+    For workers: the folders of the shared files stay on `sys.path` of the process. The candidate's own folder does not
     go there: a file named like the package that it wraps would hide it.
     """
-    if shared is not None and str(shared) not in sys.path:
-        sys.path.insert(0, str(shared))
+    sys.path[:0] = [str(folder) for folder in shared if str(folder) not in sys.path]
     name = f"_candidate_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

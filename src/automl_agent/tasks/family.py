@@ -178,9 +178,24 @@ class TaskFamily(Protocol):
 
     blueprints: tuple[Blueprint, ...]
     """Outlines of plans that differ by design, the most promising first."""
-    shared: Path
-    """Folder of the files that candidates may import by plain name. Its `table_io.py` (`read`, `typed`, `inspect`,
-    `encode_target`) goes into every bundle: the bundle's programs read and type raw rows with it."""
+    shared: tuple[Path, ...]
+    """Folders of the files that candidates may import by plain name, the family's own first."""
+    reader: str
+    """Name of the shared file (`read`, `typed`, `inspect`, `encode_target`; see `tables/shared/table_io.py`) with which
+    a bundle's programs read and type raw rows, and `reads`, the shared files that it imports."""
+    reads: tuple[str, ...]
+    ships: Literal["folds", "whole"]
+    """What a bundle holds of each member: the models of the folds, averaged, or one model of all training rows, fitted
+    when the member was chosen (fold number `DataProfile.folds`, which leaves nothing out)."""
+    blends: bool
+    """Whether predictions of different models may be averaged."""
+    pooled: bool
+    """Whether out-of-fold predictions are scored together; otherwise the score is the mean over the folds."""
+    code: tuple[str, ...]
+    """What a language model may write for this family: `features`, `model`, `program`."""
+    pictures: str
+    """`package.module:function` that draws what its practitioners look for, from a `ReportContent` (see
+    `delivery/report/pictures.py`); empty for the usual pictures of classes and values."""
 
     def candidates(self) -> Mapping[str, Candidate]:
         """All candidates of the family, the baseline included."""
@@ -212,16 +227,31 @@ class TaskFamily(Protocol):
         ...
 
     def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:
-        """Load one fold; `rows` > 0 takes a (stratified) sample of at most so many training rows."""
+        """Load one fold; `rows` > 0 takes a (stratified) sample of at most so many training rows.
+
+        The number after the last fold leaves no training row out; its validation rows are some of them.
+        """
         ...
 
     def training_truth(self, folder: Path) -> Array:
-        """Targets of all training rows, in row order."""
+        """What predictions of all training rows are scored against, in row order: (rows,) targets, or (rows, n) with
+        the target first and what metrics need besides."""
         ...
 
     def test_inputs(self, folder: Path) -> Any: ...
 
-    def test_truth(self, private: Path) -> Array: ...
+    def test_truth(self, private: Path) -> Array:
+        """The same of the locked test rows."""
+        ...
+
+    def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:
+        """What the reader's `bounds` makes 90 % prediction intervals of, learned from out-of-fold predictions: for
+        tables the half-width. `None` where there are no intervals.
+
+        Args:
+            rows: positions of the predicted training rows.
+        """
+        ...
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
               threshold: float | None = None) -> float:  # fmt: skip
@@ -235,6 +265,23 @@ class TaskFamily(Protocol):
     def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
         """The threshold that is best for the metric, or `None` when the metric has no use for one."""
         ...
+
+
+def shared_file(family: TaskFamily, name: str) -> Path:
+    """A shared file of a family by name.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    for folder in family.shared:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"The family {family.name} has no shared file {name}.")
+
+
+def targets(truth: Array) -> Array:
+    """The targets (rows,) in what a family scores against."""
+    return truth if truth.ndim == 1 else truth[:, 0]
 
 
 def loss(metric: MetricSpec, score: float) -> float:

@@ -68,12 +68,16 @@ def check_prediction(prediction: Array, rows: int, task: Mapping[str, Any]) -> N
     Raises:
         ValueError: says what is wrong with them.
     """
-    shape = (rows, len(task["classes"])) if task["kind"] == "classification" else (rows,)
-    if prediction.shape != shape:
-        raise ValueError(f"predict returned the shape {prediction.shape}, {shape} was expected")
+    if task["kind"] == "clustering":
+        if prediction.ndim != 2 or len(prediction) != rows or not prediction.shape[1]:
+            raise ValueError(f"predict returned the shape {prediction.shape}, ({rows}, clusters) was expected")
+    else:
+        shape = (rows, len(task["classes"])) if task["kind"] == "classification" else (rows,)
+        if prediction.shape != shape:
+            raise ValueError(f"predict returned the shape {prediction.shape}, {shape} was expected")
     if not np.isfinite(prediction).all():
         raise ValueError("predict returned values that are not finite")
-    if task["kind"] == "classification" and prediction.size and prediction.min() < -1e-9:
+    if task["kind"] != "regression" and prediction.size and prediction.min() < -1e-9:
         raise ValueError("predict returned negative probabilities")
 
 

@@ -89,7 +89,7 @@ def fit_fold(
     return result
 
 
-def _fit_here(candidate: Candidate, shared: Path, arguments: dict[str, Any], part: FoldData, folder: Path
+def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str, Any], part: FoldData, folder: Path
               ) -> dict[str, Any]:  # fmt: skip
     """Fit code that we trust in this process."""
     import numpy as np

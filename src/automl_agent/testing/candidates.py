@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -24,19 +24,19 @@ def check_candidate(
     path: Path | str,
     kind: Literal["classification", "regression"] = "classification",
     *,
-    shared: Path | None = None,
+    shared: Path | Sequence[Path] = (),
     rows: int = 120,
     seed: int = 0,
 ) -> None:
     """Check a candidate file against the contract of `tasks.candidate`, on small random data with missing values.
 
-    Runs the file's code in this process. `shared` is the folder of the shared files that it imports.
+    Runs the file's code in this process. `shared` is the folder (or folders) of the shared files that it imports.
 
     Raises:
         AssertionError: names the first part of the contract that is broken.
         ConfigurationError: when the file lacks a required name.
     """
-    path = Path(path)
+    path, shared = Path(path), (shared,) if isinstance(shared, Path) else tuple(shared)
     candidate = read_candidate(path, shared)
     must(len(candidate.portfolio) > 0, "PORTFOLIO holds at least one configuration")
     _check_space(candidate.space)
@@ -80,14 +80,14 @@ def _close(one: Array, other: Array, tolerance: float) -> bool:
 
 
 @contextmanager
-def _loaded(path: Path, shared: Path | None) -> Iterator[ModuleType]:
+def _loaded(path: Path, shared: Sequence[Path]) -> Iterator[ModuleType]:
     """The candidate's module; afterwards this process imports as it did before."""
     paths, modules = list(sys.path), set(sys.modules)
     try:
         yield load_candidate(path, shared)
     finally:
         sys.path[:] = paths
-        places = (path.resolve().parent, (shared or path.parent).resolve())
+        places = [folder.resolve() for folder in (path.parent, *shared)]
         for name in set(sys.modules) - modules:
             file = getattr(sys.modules[name], "__file__", None)
             if file and Path(file).resolve().parent in places:

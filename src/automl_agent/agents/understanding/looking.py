@@ -65,14 +65,21 @@ def _asked(request: Request, families: Mapping[str, TaskFamily]) -> Mapping[str,
 def _peeks(request: Request, families: Mapping[str, TaskFamily]) -> dict[str, Peek]:
     """What each family sees in the data. Families of one class and area look once."""
     looks: dict[tuple[type, str], Peek | None] = {}
-    found = {}
+    found: dict[str, Peek] = {}
+    problems: list[InputError] = []
     for name, family in families.items():
         key = (type(family), family.area)
         if key not in looks:
-            looks[key] = family.peek(request)
+            try:
+                looks[key] = family.peek(request)
+            except InputError as problem:  # another family may read what this one cannot
+                looks[key] = None
+                problems.append(problem)
         peek = looks[key]
         if peek is not None:
             found[name] = peek
+    if not found and problems:
+        raise problems[0]
     if not found:
         shown = ", ".join(str(source) for source in (*request.data, request.test_data) if source)
         titles = ", ".join(family.title for family in families.values())

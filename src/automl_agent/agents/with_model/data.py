@@ -50,7 +50,7 @@ def choose_recipe_with_model(subtask: SubTask, bench: Bench) -> DataRecipe:
     ideas = tuple(dict.fromkeys([*plan.features, *(answer.features if answer else ())]))[:IDEAS]
     subtask = subtask.model_copy(update={"plan": plan.model_copy(update={"steps": steps})})
     choice = probe_choice(subtask, bench)
-    if not ideas or choice is None or not model.writes:
+    if not ideas or choice is None or not _writes(bench, model):
         return choose_recipe(subtask, bench)
     work = FeatureWork(bench, model, choice, (), ideas)
     recipe, written = side_by_side(lambda: choose_recipe(subtask, bench, RESERVE), work.written)
@@ -58,6 +58,11 @@ def choose_recipe_with_model(subtask: SubTask, bench: Bench) -> DataRecipe:
     if kept is None:
         return recipe
     return recipe.model_copy(update={"features": kept.artifact, "without": kept.without})
+
+
+def _writes(bench: Bench, model: LanguageModel) -> bool:
+    """Whether new columns can be written as code."""
+    return model.writes and "features" in bench.family.code
 
 
 def _asked(subtask: SubTask, bench: Bench, model: LanguageModel) -> DataAnswer | None:
@@ -76,7 +81,7 @@ def _asked(subtask: SubTask, bench: Bench, model: LanguageModel) -> DataAnswer |
         chosen=plan.steps,
         steps={name: bench.family.steps[name].text for name in useful if name not in plan.steps},
         features=[veil.hide_text(idea) for idea in plan.features],
-        code=model.writes,
+        code=_writes(bench, model),
     ).value
     if answer is None:
         return None

@@ -51,14 +51,14 @@ def shortlist_with_model(subtask: SubTask, bench: Bench) -> Shortlist:
     model, plan = bench.language_model, subtask.plan
     if model is None or plan.by != "model":
         return shortlist(subtask, bench)
-    architecture = plan.architecture
+    architecture, writes = plan.architecture, model.writes and "model" in bench.family.code
     if bench.task.options.get("program") and not architecture:  # work that no family covers: a program in any case
         architecture = f"{bench.task.words} {plan.hypothesis}"
-    if not (architecture and model.writes):
+    if not (architecture and writes):
         chosen = shortlist(subtask, bench)
         answer = _asked(subtask, bench, model, chosen)
         chosen = _with_choices(chosen, bench, answer)
-        architecture = answer.architecture if answer and model.writes else ""
+        architecture = answer.architecture if answer and writes else ""
         work = ModelWork(bench, model, architecture) if architecture.strip() else None
         return _with_module(chosen, bench, work, work.written()) if work else chosen
     work = ModelWork(bench, model, architecture)
@@ -82,7 +82,7 @@ def _asked(subtask: SubTask, bench: Bench, model: LanguageModel, chosen: Shortli
         models={name: model_facts(catalogue[name]) for name in bench.allowed},
         measured=[{"model": m.what, m.unit: significant(m.value)} for m in bench.measurements],
         left_out=dict(chosen.rejected),
-        code=model.writes and not plan.architecture,
+        code=model.writes and "model" in bench.family.code and not plan.architecture,
     ).value
     return answer and answer.model_copy(update={"architecture": veil.reveal_text(answer.architecture.strip())})
 

@@ -146,9 +146,10 @@ def _plan(draft: PlanAnswer, brief: Briefing, veil: Veil) -> Plan | None:
     )
     models = tuple(dict.fromkeys([*draft.models, *(choice.candidate for choice in choices)]))
     models = tuple(name for name in models if name in brief.allowed)
-    writes = brief.language_model is not None and brief.language_model.writes
-    features = tuple(veil.reveal_text(idea) for idea in draft.features if idea.strip()) if writes else ()
-    architecture = veil.reveal_text(draft.architecture.strip()) if writes else ""
+    writes = brief.family.code if brief.language_model is not None and brief.language_model.writes else ()
+    ideas = draft.features if "features" in writes else []
+    features = tuple(veil.reveal_text(idea) for idea in ideas if idea.strip())
+    architecture = veil.reveal_text(draft.architecture.strip()) if "model" in writes else ""
     if not models and (features or architecture):  # ideas need a model to stand on
         models = brief.allowed[:1]
     if not models:
@@ -228,7 +229,7 @@ def _facts(brief: Briefing, rules: Sequence[Plan], veil: Veil) -> dict[str, Any]
         ],
         "count": max(1, brief.count - 1),
         "revision": brief.revision,
-        "code": brief.language_model is not None and brief.language_model.writes,
+        "code": bool(brief.family.code) and brief.language_model is not None and brief.language_model.writes,
     }  # fmt: skip
 
 

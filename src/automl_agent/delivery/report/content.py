@@ -51,7 +51,8 @@ class ReportContent:
     """The constraints, checked on the locked test."""
     grade: Grade
     grade_folder: Path
-    """Holds `truth.npy` (rows,) and `scores.npy` (rows, classes) or (rows,) of the test rows."""
+    """Of the test rows: `truth.npy` (what the family scores against), `scores.npy` (rows, classes) or (rows,), and with
+    intervals `bounds.npy` (2, rows)."""
     bundle: Bundle
     notes: tuple[Note, ...] = ()
     plans: tuple[Plan, ...] = ()
@@ -87,6 +88,8 @@ class ReportContent:
     """Who wrote it: `rules` or `model`."""
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    pictures: str = ""
+    """Draws what the family's practitioners look for (`TaskFamily.pictures`)."""
 
     def name(self, candidate: str) -> str:
         """A candidate for people."""

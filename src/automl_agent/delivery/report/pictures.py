@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +24,13 @@ class Picture:
 def pictures(content: ReportContent) -> dict[str, Any]:
     """Lists of pictures by section; what there is no data for is left out."""
     level = required(content)
+    own = _own(content)
     total = content.seconds.get("total")
     learning = search.learning_curve(content.learning_curve, content.metric, level)
     return {
         "headline": Markup(quality.score(content.grade, content.metric, level)),
         "constraints": _some(("", "", search.constraints(content.checks, content.grade))),
-        "data": _data(content),
+        "data": own.get("data") or _data(content),
         "columns": _columns(content),
         "search": _some(
             ("Trials of each plan", "Larger, darker dots saw more data.",
@@ -36,13 +38,23 @@ def pictures(content: ReportContent) -> dict[str, Any]:
             ("Best score against time", "", search.progress(content.progress, content.metric, total)),
         ),
         "code": {module.id: _ablation(module, place) for place, module in enumerate(content.code)},
-        "test": _test(content),
+        "test": own.get("test") or _test(content),
         "learning": _some(("Learning curve", "Score against the number of training rows.", learning)),
         "importance": _some(
             ("Permutation importance", "Dot: mean; bar: two standard deviations of the repetitions.",
              quality.importance(content.importance, content.metric)),
         ),
     }  # fmt: skip
+
+
+def _own(content: ReportContent) -> dict[str, list[Picture]]:
+    """What the family draws itself: a function from a `ReportContent` to `{"data": [...], "test": [...]}`, each a list
+    of (title, note, SVG); what it leaves out is drawn as for tables."""
+    if not content.pictures:
+        return {}
+    module, _, name = content.pictures.partition(":")
+    drawn = getattr(importlib.import_module(module), name)(content)
+    return {section: _some(*pictures) for section, pictures in drawn.items()}
 
 
 def _some(*drawn: tuple[str, str, str]) -> list[Picture]:

@@ -84,14 +84,14 @@ def task_of(solution: dict[str, Any]) -> dict[str, Any]:
 class Ensemble:
     """Predicts typed rows: data frames as `typed` returns them."""
 
-    def __init__(self, root: Path, solution: dict[str, Any], schema: dict[str, Any], table_io: ModuleType,
+    def __init__(self, root: Path, solution: dict[str, Any], schema: dict[str, Any], reader: ModuleType,
                  models: list[dict[int, Any]]) -> None:  # fmt: skip
         self.root = root
         self.solution = solution
         self.schema = schema
-        self.table_io = table_io
+        self.reader = reader
         self.models = models
-        """For each member, the fitted model of each fold."""
+        """For each member, its fitted models by fold; the number after the last fold is a model of all rows."""
         self.weights = [float(member["weight"]) for member in solution["members"]]
         self.classes: list[str] = solution["classes"]
         self.positive: int | None = task_of(solution)["positive"]
@@ -115,14 +115,14 @@ class Ensemble:
              for fold in member["folds"]}
             for member in solution["members"]
         ]  # fmt: skip
-        return cls(root, solution, schema, load_module(root, "table_io.py"), models)
+        return cls(root, solution, schema, load_module(root, solution["reader"]), models)
 
     def typed(self, raw: pd.DataFrame | Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Raw rows (as read from a file, or dictionaries) as the columns and types that the members expect."""
         if not isinstance(raw, pd.DataFrame):
             rows = [[row.get(name) for name in self.columns] for row in raw]
             raw = pd.DataFrame(rows, columns=self.columns, dtype=object)
-        frame: pd.DataFrame = self.table_io.typed(raw, self.schema)
+        frame: pd.DataFrame = self.reader.typed(raw, self.schema)
         return frame
 
     def predict_scores(self, frame: pd.DataFrame, *, fold: int | None = None) -> np.ndarray:
@@ -143,24 +143,27 @@ class Ensemble:
         return total / weight
 
     def answers(self, scores: np.ndarray) -> np.ndarray:
-        """Class labels (the tuned threshold applied) or values for the scores of `predict_scores`."""
-        if self.solution["kind"] != "classification":
+        """Labels (the tuned threshold applied) or values for the scores of `predict_scores`."""
+        if scores.ndim == 1:
             return scores
         codes = answers(scores, 1 if self.positive is None else self.positive, self.solution.get("threshold"))
         return np.asarray(self.classes, dtype=object)[codes]
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        """Class labels or values, shape (rows,)."""
+        """Labels or values, shape (rows,)."""
         return self.answers(self.predict_scores(frame))
 
     def interval(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
-        """Lower and upper end of each row's 90 % prediction interval; `None` for classes."""
-        return self.bounds(self.predict_scores(frame))
+        """Lower and upper end of each row's 90 % prediction interval; `None` where there is none."""
+        return self.bounds(frame, self.predict_scores(frame))
 
-    def bounds(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    def bounds(self, frame: pd.DataFrame, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The same for values that were predicted already."""
-        radius = self.solution.get("interval_radius")
-        return None if radius is None else (scores - radius, scores + radius)
+        spread = self.solution.get("spread")
+        if spread is None:
+            return None
+        found: tuple[np.ndarray, np.ndarray] = self.reader.bounds(frame, scores, spread, self.schema)
+        return found
 
     def explain(self, frame: pd.DataFrame, top: int = 3) -> list[list[dict[str, Any]]]:
         """For each row, the `top` columns that moved its prediction most.

@@ -25,7 +25,7 @@ PROBLEMS = {
 
 
 def describe(problem: dict[str, Any]) -> str:
-    """One finding of `table_io.inspect` in one sentence."""
+    """One finding of `inspect` of the reader in one sentence."""
     name, text = problem["column"], PROBLEMS.get(problem["problem"], problem["problem"].replace("_", " "))
     if problem["problem"] in ("missing_column", "extra_column"):
         return f"column {name!r} {text}"
@@ -39,7 +39,7 @@ def outputs(model: Ensemble, frame: pd.DataFrame, *, reasons: bool = False) -> d
     added: dict[str, Any] = {"prediction": model.answers(scores)}
     if scores.ndim == 2:
         added |= {f"probability_{label}": scores[:, code] for code, label in enumerate(model.classes)}
-    bounds = model.bounds(scores)
+    bounds = model.bounds(frame, scores)
     if bounds is not None:
         added |= {"lower": bounds[0], "upper": bounds[1]}
     if reasons:
@@ -51,8 +51,8 @@ def outputs(model: Ensemble, frame: pd.DataFrame, *, reasons: bool = False) -> d
 
 
 def predict_file(model: Ensemble, source: Path, out: Path, *, reasons: bool = False) -> list[dict[str, Any]]:
-    """Predict the rows of `source` and write them to `out`; returns what `table_io.inspect` found odd."""
-    raw = model.table_io.read(str(source), model.schema["read"])
+    """Predict the rows of `source` and write them to `out`; returns what `inspect` of the reader found odd."""
+    raw = model.reader.read(str(source), model.schema["read"])
     added = outputs(model, model.typed(raw), reasons=reasons)
     taken = [name for name in added if name in raw.columns]
     table = pd.concat([raw.drop(columns=taken).reset_index(drop=True), pd.DataFrame(added)], axis=1)
@@ -61,7 +61,7 @@ def predict_file(model: Ensemble, source: Path, out: Path, *, reasons: bool = Fa
             table.isetitem(position, table.iloc[:, position].map(escaped, na_action="ignore"))
     table.columns = [escaped(str(name)) for name in table.columns]
     table.to_csv(out, index=False)
-    problems: list[dict[str, Any]] = model.table_io.inspect(raw, model.schema)
+    problems: list[dict[str, Any]] = model.reader.inspect(raw, model.schema)
     return problems
 
 

@@ -165,12 +165,12 @@ def answer(model: Ensemble, rows: list[dict[str, Any]], *, reasons: bool) -> dic
     result: dict[str, Any] = {"predictions": model.answers(scores).tolist()}
     if scores.ndim == 2:
         result["probabilities"] = [dict(zip(model.classes, row, strict=True)) for row in scores.tolist()]
-    bounds = model.bounds(scores)
+    bounds = model.bounds(frame, scores)
     if bounds is not None:
         result["intervals"] = [list(pair) for pair in zip(*(bound.tolist() for bound in bounds), strict=True)]
     if reasons:
         result["reasons"] = model.explain(frame)
-    problems = model.table_io.inspect(raw, model.schema)
+    problems = model.reader.inspect(raw, model.schema)
     result["warnings"] = [problem | {"text": describe(problem)} for problem in problems]
     return result
 

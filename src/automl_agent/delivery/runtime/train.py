@@ -51,43 +51,46 @@ def fingerprint(frame: pd.DataFrame, target: np.ndarray) -> str:
 
 def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Rows:
     """Read a table with the columns of the schema and its target."""
-    table_io = load_module(root, "table_io.py")
-    raw = table_io.read(str(file), schema["read"])
-    if schema["target"] not in raw.columns:
+    reader = load_module(root, solution["reader"])
+    raw = reader.read(str(file), schema["read"])
+    if schema["target"] and schema["target"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
     stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
     if stored.max(initial=-1) < len(raw):
-        frame, target = split(table_io, raw.iloc[stored], schema)
+        frame, target = split(reader, raw.iloc[stored], schema)
         if fingerprint(frame, target) == solution["fingerprint"]:
             return Rows(frame, target, np.load(root / "oof" / "folds.npy", allow_pickle=False), stored, original=True)
-    frame, target = split(table_io, raw, schema)
+    frame, target = split(reader, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
-    strange = {table_io.label(value) for value in raw[schema["target"]][missing]} - {None}
+    strange = {str(value) for value in raw[schema["target"]][missing].dropna()} - {""} if missing.any() else set()
     if strange:
         raise ValueError(
             f"{file}: the target {schema['target']!r} holds {sorted(strange)[:3]}, which is new to the model."
         )
     positions = np.flatnonzero(~missing)
     frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
-    return Rows(frame, target, new_folds(target, schema, solution), positions, original=False)
+    folds = getattr(reader, "new_folds", new_folds)(frame, target, schema, solution)
+    return Rows(frame, target, folds, positions, original=False)
 
 
-def split(table_io: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
+def split(reader: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
     """Typed features and encoded targets of raw rows."""
     raw = raw.reset_index(drop=True)
-    return table_io.typed(raw, schema), table_io.encode_target(raw[schema["target"]], schema)
+    frame = reader.typed(raw, schema)
+    target = reader.encode_target(raw[schema["target"]], schema) if schema["target"] else np.zeros(len(frame))
+    return frame, target
 
 
-def read_folder(root: Path, schema: dict[str, Any], folder: Path) -> Rows:
+def read_folder(root: Path, schema: dict[str, Any], solution: dict[str, Any], folder: Path) -> Rows:
     """Read the training rows that automl_agent prepared."""
-    frame = load_module(root, "table_io.py").typed(pd.read_parquet(folder / "train.parquet"), schema)
+    frame = load_module(root, solution["reader"]).typed(pd.read_parquet(folder / "train.parquet"), schema)
     target, folds, positions = (
         np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("target", "folds", "rows")
     )
     return Rows(frame, target, folds, positions, original=True)
 
 
-def new_folds(target: np.ndarray, schema: dict[str, Any], solution: dict[str, Any]) -> np.ndarray:
+def new_folds(_frame: pd.DataFrame, target: np.ndarray, schema: dict[str, Any], solution: dict[str, Any]) -> np.ndarray:
     """As many folds as in the first training, stratified by class; expanding windows when rows are ordered in time."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -104,7 +107,10 @@ def new_folds(target: np.ndarray, schema: dict[str, Any], solution: dict[str, An
 
 def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: dict[str, Any], fold: int, rows: Rows
         ) -> tuple[Any, np.ndarray]:  # fmt: skip
-    """Train one member without one fold; returns the model and its predictions for that fold."""
+    """Train one member without one fold; returns the model and its predictions for that fold.
+
+    The number after the last fold leaves no row out: then there are no predictions.
+    """
     train = rows.folds < fold if schema.get("ordered") else rows.folds != fold
     module = load_module(root, f"candidates/{member['candidate']}.py")
     # What a candidate had to change to keep to its time limit is in params.json: the same work, whatever the machine.
@@ -112,7 +118,8 @@ def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: di
     fixed = json.loads(params.read_text(encoding="utf-8")) if params.exists() else member["params"]
     model = module.Model(task_of(solution), fixed, member["steps"], solution["seed"])
     model.fit(rows.frame[train].reset_index(drop=True), rows.target[train])
-    return model, np.asarray(model.predict(rows.frame[rows.folds == fold].reset_index(drop=True)), dtype=np.float64)
+    valid = rows.frame[rows.folds == fold].reset_index(drop=True)
+    return model, np.asarray(model.predict(valid), dtype=np.float64) if len(valid) else np.zeros(0)
 
 
 def verify(
@@ -127,7 +134,7 @@ def verify(
     found = []
     for choice in solution["members"]:
         stored = np.load(root / "oof" / f"{choice['id']}.npy", allow_pickle=False)
-        for number in choice["folds"]:
+        for number in choice["validated"]:
             if member not in (None, choice["id"]) or fold not in (None, number):
                 continue
             started = time.perf_counter()
@@ -147,15 +154,18 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
     for path in code:
         (out / path.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out / path.relative_to(root))
-    shape = (len(rows.target), *([len(solution["classes"])] if solution["kind"] == "classification" else []))
+    shape = (len(rows.target), *([len(solution["classes"])] if solution["classes"] else []))
     total, weights = np.zeros(shape), np.zeros(len(rows.target))
     for member in solution["members"]:
         oof = np.full(shape, np.nan)
-        for fold in member["folds"]:
-            model, oof[rows.folds == fold] = fit(root, solution, schema, member, fold, rows)
-            folder = out / "model" / member["id"] / f"fold{fold}"
-            folder.mkdir(parents=True, exist_ok=True)
-            model.save(folder)
+        for fold in sorted({*member["folds"], *member["validated"]}):
+            model, prediction = fit(root, solution, schema, member, fold, rows)
+            if fold in member["validated"]:
+                oof[rows.folds == fold] = prediction
+            if fold in member["folds"]:
+                folder = out / "model" / member["id"] / f"fold{fold}"
+                folder.mkdir(parents=True, exist_ok=True)
+                model.save(folder)
             print(f"{member['id']} ({member['candidate']}), fold {fold}: trained", file=sys.stderr)
         (out / "oof").mkdir(exist_ok=True)
         np.save(out / "oof" / f"{member['id']}.npy", oof)
@@ -164,9 +174,9 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         weights[seen] += member["weight"]
     seen = weights > 0
     prediction = total[seen] / weights[seen].reshape(-1, *[1] * (total.ndim - 1))
-    if solution["kind"] == "regression":
+    if isinstance(solution["spread"], float):
         residuals = np.abs(rows.target[seen] - prediction)
-        solution = solution | {"interval_radius": float(np.quantile(residuals, 0.9))}
+        solution = solution | {"spread": float(np.quantile(residuals, 0.9))}
     value = score(solution, rows.target[seen], prediction) if measures.known(solution["metric"]) else None
     write_rest(out, solution, schema, rows, value)
     return value
@@ -221,9 +231,8 @@ def main() -> int:
         check_files(root)
         solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
-        rows = (
-            read_folder(root, schema, given.folder) if given.folder else read_rows(root, schema, solution, given.data)
-        )
+        read = read_folder if given.folder else read_rows
+        rows = read(root, schema, solution, given.folder or given.data)
         if given.verify and not rows.original:
             raise ValueError(f"{given.data} does not hold the rows that the models were trained on.")
         if given.verify:

@@ -125,9 +125,10 @@ def _write_module(folder: Path, kind: str, source: str) -> str:
 
 
 def _shared(family: TaskFamily, names: tuple[str, ...]) -> tuple[str, ...]:
-    missing = [name for name in names if not (family.shared / name).is_file()]
-    if missing:
-        raise ConfigurationError(f"The family {family.name} takes no generated code: it lacks {', '.join(missing)}.")
+    missing = [name for name in names if not any((folder / name).is_file() for folder in family.shared)]
+    if missing or not family.code:
+        lacks = f": it lacks {', '.join(missing)}" if missing else ""
+        raise ConfigurationError(f"The family {family.name} takes no generated code{lacks}.")
     return names
 
 

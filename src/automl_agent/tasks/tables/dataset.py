@@ -67,7 +67,7 @@ def read_typed(path: Path, schema: dict[str, Any]) -> pd.DataFrame:
 
 
 def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> FoldData:
-    """One fold.
+    """One fold; the number after the last one leaves no training row out.
 
     Args:
         rows: when greater than 0, at most so many training rows and at most so many validation rows are taken:
@@ -77,10 +77,11 @@ def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> Fold
 
     data = load(folder)
     ordered, classes = bool(data.schema["ordered"]), len(data.schema["classes"])
-    valid = np.flatnonzero(data.folds == index)
+    count = int(data.folds.max()) + 1
+    valid = np.flatnonzero(data.folds == min(index, count - 1))  # of the whole: rows to measure the latency with
     train = np.flatnonzero(data.folds < index if ordered else data.folds != index)
-    if not len(valid) or not len(train):
-        raise ValueError(f"There is no fold {index}; there are {int(data.folds.max()) + 1}.")
+    if index > count or not len(valid) or not len(train):
+        raise ValueError(f"There is no fold {index}; there are {count}.")
     if rows > 0:
         random = np.random.default_rng([seed, index])
         train = sample(train, data.target, rows, classes, random)

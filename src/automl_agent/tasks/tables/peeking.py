@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Request
 from automl_agent.tasks.family import Peek, PeekColumn
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.reading import read_table
-from automl_agent.tasks.tables.sources import find_sources
+from automl_agent.tasks.tables.sources import Sources, find_sources
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,12 @@ def peek(request: Request) -> Peek | None:
     sources = find_sources(request)
     if sources is None:
         return None
+    stamp = sources.table.path.stat()
+    return _peek(sources, stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=4)  # several families look at the same table
+def _peek(sources: Sources, _modified: int, _size: int) -> Peek:
     whole = sources.table.path.stat().st_size <= WHOLE
     table = read_table(sources.table, limit=None if whole else ROWS)
     step = -(-len(table.frame) // ROWS)

@@ -569,6 +569,12 @@ def encode_target(series: pd.Series[Any], schema: dict[str, Any]) -> np.ndarray[
     return np.array([codes.get(value, -1) for value in labels(series, schema["classes"])], np.int64)
 
 
+def bounds(_frame: pd.DataFrame, scores: np.ndarray[Any, Any], spread: Any, _schema: dict[str, Any]
+           ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:  # fmt: skip
+    """Ends of prediction intervals around values; `spread` is half the width."""
+    return scores - spread, scores + spread
+
+
 def inspect(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]:
     """What in these rows differs from the training data, as `{"column", "problem", "count", "examples"}`.
 

@@ -1,0 +1,140 @@
+"""What task families have in common that keep their items as rows of a data folder (`tables/dataset.py`).
+
+A family is a folder with a sub-folder `candidates` (and mostly `shared`), and a class that says what is special. It
+must be importable without heavy libraries.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from automl_agent.records import DataProfile, Request, TaskSpec
+from automl_agent.tasks import metrics
+from automl_agent.tasks.candidate import read_candidate
+from automl_agent.tasks.family import Blueprint, Candidate, DataStep, FoldData, MetricSpec, Peek, Reading
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+TABLES = Path(__file__).parent / "tables"
+
+
+class Family:
+    """A task family with everything that need not be special; a sub-class gives names, metrics, `interpret`, `acquire`.
+
+    The data folder holds `train.parquet` and `test.parquet` (typed rows), `target.npy`, `folds.npy`, `rows.npy`,
+    `test_rows.npy`, `schema.json` and `columns.json`; the private one holds `test_target.npy`.
+    """
+
+    name: str
+    title: str
+    area: str
+    kind: Literal["classification", "regression", "clustering"]
+    metrics: Mapping[str, MetricSpec]
+    steps: Mapping[str, DataStep] = {}
+    baseline = "baseline"
+    probe: tuple[str, ...]
+    blueprints: tuple[Blueprint, ...]
+    reader = "table_io.py"
+    reads: tuple[str, ...] = ()
+    ships: Literal["folds", "whole"] = "whole"
+    blends = True
+    pooled = True
+    code: tuple[str, ...] = ()
+    pictures = ""
+    folder: ClassVar[Path]
+    """Where `candidates` and `shared` lie: beside the file that defines the class, or a class that it derives from."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        if "folder" not in cls.__dict__ and file and (Path(file).parent / "candidates").is_dir():
+            cls.folder = Path(file).parent
+
+    @property
+    def shared(self) -> tuple[Path, ...]:
+        own = self.folder / "shared"
+        tables = TABLES / "shared"
+        return (own, tables) if own.is_dir() and own != tables else (tables,)
+
+    def candidates(self) -> Mapping[str, Candidate]:
+        return _candidates(self.folder / "candidates", self.kind, self.shared)
+
+    def peek(self, request: Request) -> Peek | None:
+        from automl_agent.tasks.tables import peeking
+
+        return peeking.peek(request)
+
+    def interpret(self, request: Request, peek: Peek | None) -> Reading:
+        raise NotImplementedError
+
+    def acquire(self, task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float
+                ) -> DataProfile:  # fmt: skip
+        raise NotImplementedError
+
+    def describe(self, folder: Path, metric: str) -> dict[str, Any]:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.describe(folder, metric)
+
+    def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.load_fold(folder, index, rows=rows, seed=seed)
+
+    def training_truth(self, folder: Path) -> Array:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.training_truth(folder)
+
+    def test_inputs(self, folder: Path) -> Any:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.test_inputs(folder)
+
+    def test_truth(self, private: Path) -> Array:
+        from automl_agent.tasks.tables import dataset
+
+        return dataset.test_truth(private)
+
+    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+              threshold: float | None = None) -> float:  # fmt: skip
+        return metrics.score(metric, truth, prediction, positive=positive, threshold=threshold)
+
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+        return metrics.best_threshold(metric, truth, prediction, positive=positive)
+
+    def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:  # noqa: ARG002
+        """The half-width that covers 90 % of the out-of-fold residuals (split conformal; Lei et al. 2018)."""
+        import numpy as np
+
+        if self.kind != "regression":
+            return None
+        residuals = np.sort(np.abs(truth - prediction))
+        rank = min(len(residuals) - 1, int(np.ceil(0.9 * (len(residuals) + 1))) - 1)
+        return float(residuals[rank])
+
+
+@cache
+def _candidates(folder: Path, kind: str, shared: tuple[Path, ...]) -> dict[str, Candidate]:
+    """Candidates for a kind of target by name. A file may say `TASKS = ("regression",)` when it serves only one."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        tasks = _tasks(path)
+        if not path.stem.startswith("_") and (not tasks or kind in tasks):
+            found[path.stem] = read_candidate(path, shared)
+    return found
+
+
+def _tasks(path: Path) -> tuple[str, ...]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "TASKS" for t in node.targets):
+            return tuple(ast.literal_eval(node.value))
+    return ()
