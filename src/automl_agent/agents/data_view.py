@@ -15,6 +15,8 @@ from automl_agent.tasks.family import Candidate
 
 COLUMNS = 60
 """Columns described at most, those that say most about the target."""
+CELLS = 20
+"""Columns of the sample rows."""
 TOP = 5
 CELL = 60
 """Characters of a cell that are shown."""
@@ -57,7 +59,7 @@ def data_facts(task: TaskSpec, profile: DataProfile, data: Path, veil: Veil) -> 
     if profile.classes:
         facts["classes"] = list(profile.classes)[:30] if shares else len(profile.classes)
     if shares:
-        facts["sample_rows"] = as_table(_rows(data, veil, [fact["name"] for fact in columns[:COLUMNS]]))
+        facts["sample_rows"] = as_table(_rows(data, veil, [fact["name"] for fact in columns[:CELLS]]))
     return facts
 
 
@@ -102,7 +104,7 @@ def _column(fact: dict[str, Any], veil: Veil, rows: int) -> dict[str, Any]:
     }
     if quantiles := fact.get("quantiles"):
         shown |= {"min": significant(quantiles[0]), "max": significant(quantiles[-1])}
-    shown |= {name: significant(fact[name]) for name in ("mean", "std", "mean_length") if fact.get(name) is not None}
+    shown |= {name: significant(fact[name]) for name in ("mean", "mean_length") if fact.get(name) is not None}
     if veil.share_rows and fact.get("top"):
         shown["frequent"] = [entry["value"][:CELL] for entry in fact["top"][:TOP]]
     return shown
@@ -127,5 +129,5 @@ def _cell(value: Any) -> Any:
 
 
 def significant(value: Any) -> Any:
-    """A number to four significant digits; a prompt needs no more."""
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    """A number to three significant digits; a prompt needs no more."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
