@@ -99,12 +99,12 @@ def _column(fact: dict[str, Any], veil: Veil, rows: int) -> dict[str, Any]:
         "name": veil.hide(fact["name"]),
         "kind": fact.get("kind"),
         "distinct": fact.get("distinct"),
-        "missing_share": significant((fact.get("missing") or 0) / max(1, rows)),
-        "relation_to_target": significant(fact.get("relation") or 0.0),
+        "missing_share": significant((fact.get("missing") or 0) / max(1, rows), 3),
+        "relation_to_target": significant(fact.get("relation") or 0.0, 3),
     }
     if quantiles := fact.get("quantiles"):
-        shown |= {"min": significant(quantiles[0]), "max": significant(quantiles[-1])}
-    shown |= {name: significant(fact[name]) for name in ("mean", "mean_length") if fact.get(name) is not None}
+        shown |= {"min": significant(quantiles[0], 3), "max": significant(quantiles[-1], 3)}
+    shown |= {name: significant(fact[name], 3) for name in ("mean", "mean_length") if fact.get(name) is not None}
     if veil.share_rows and fact.get("top"):
         shown["frequent"] = [entry["value"][:CELL] for entry in fact["top"][:TOP]]
     return shown
@@ -125,9 +125,9 @@ def _rows(data: Path, veil: Veil, names: list[str]) -> list[dict[str, Any]]:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
-    return significant(value) if isinstance(value, float) else str(value)[:CELL]
+    return significant(value, 3) if isinstance(value, float) else str(value)[:CELL]
 
 
-def significant(value: Any) -> Any:
-    """A number to three significant digits; a prompt needs no more."""
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+def significant(value: Any, digits: int = 4) -> Any:
+    """A number to a few significant digits; a prompt needs no more."""
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
