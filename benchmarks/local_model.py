@@ -97,13 +97,6 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--out", type=Path, default=HERE / "results" / "local_model.json")
     given = parser.parse_args()
-    results: dict[str, Any] = {}
-    for name in given.sets:
-        with tempfile.TemporaryDirectory() as folder:
-            for kind, model in (("rules", None), ("model", f"openai:{given.model}")):
-                report, seconds = run(name, Path(folder), model, given)
-                results.setdefault(name, {})[kind] = facts(report, seconds)
-                print(name, kind, json.dumps(results[name][kind], indent=1), flush=True)
     about = {
         "model": given.model,
         "budget": given.budget,
@@ -112,7 +105,14 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
-    given.out.write_text(json.dumps({"about": about, "sets": results}, indent=2) + "\n", encoding="utf-8")
+    results: dict[str, Any] = {}
+    for name in given.sets:
+        with tempfile.TemporaryDirectory() as folder:
+            for kind, model in (("rules", None), ("model", f"openai:{given.model}")):
+                report, seconds = run(name, Path(folder), model, given)
+                results.setdefault(name, {})[kind] = facts(report, seconds)
+                print(name, kind, json.dumps(results[name][kind], indent=1), flush=True)
+        given.out.write_text(json.dumps({"about": about, "sets": results}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
