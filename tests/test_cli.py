@@ -328,8 +328,3 @@ def test_the_doctor_says_what_works_and_what_does_not(
     monkeypatch.setattr("automl_agent.cli.doctor._knowledge", broken)
     assert command.main(["doctor"]) == 1
     assert "problem  knowledge  RuntimeError: no store  ->" in capsys.readouterr().out
-
-
-def test_bench_outside_a_checkout_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automl_agent.cli.bench.SCRIPT", Path("benchmarks", "gone.py"))
-    assert command.main(["bench"]) == 2

@@ -40,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_bundle_commands(commands)
     _add_looks(commands)
+    _add_bench(commands)
     _add_knowledge(commands)
     return parser
 
@@ -162,8 +163,23 @@ def _add_looks(commands: Commands[Parser]) -> None:
     for parser in (runs, show, doctor):
         _home(parser)
         _json(parser)
-    bench = _command(commands, "bench", "bench:bench", "measure start-up, stages, budget and memory")
-    bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark script")
+
+
+def _add_bench(commands: Commands[Parser]) -> None:
+    bench = _command(commands, "bench", "bench:bench", "run a suite of sentences and score it as the paper does")
+    bench.add_argument("suite", metavar="SUITE", help="YAML file of sentences, data and what they should come to")
+    bench.add_argument("--only", action="append", metavar="NAME", help="only this entry (again for more)")
+    bench.add_argument("--out", metavar="DIR", help="for outcomes and bundles (automl-runs/bench-NAME)")
+    bench.add_argument("--budget", type=_number, metavar="SECONDS", help="for each sentence that sets none (120)")
+    bench.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials of a sentence")
+    bench.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")
+    bench.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
+    bench.add_argument("--no-retrieval", action="store_true", help="plan without notes")
+    bench.add_argument("--no-decomposition", action="store_true", help="no agents for data and models")
+    bench.add_argument("--no-verification", action="store_true", help="no verifiers and no revision")
+    _model(bench)
+    _home(bench)
+    _json(bench)
 
 
 def _add_knowledge(commands: Commands[Parser]) -> None:
