@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
 from automl_agent.testing import Call, faults
 
 DIABETES = "Predict the disease progression. RMSE matters."
@@ -282,3 +287,15 @@ TRANSPORT = {
 """Faults after which nothing of the model's can be used: the run is the rules' own."""
 HARMLESS = {"JSON in prose": faults.PROSE, "wrong enum": faults.WRONG_ENUM, "usage missing": faults.NO_USAGE}
 """Faults that are got over."""
+
+IN_CI = (
+    "401", "429", "reset in mid-stream", "time-out", "truncated JSON", "context length exceeded", "JSON in prose",
+    "wrong enum", "usage missing", "loops", "reads /etc/passwd", "wrong shape", "trains on the test inputs",
+    "tells the verifier that it passed",
+)  # fmt: skip
+"""One fault of each kind; the whole runs of the others are the marker `matrix`, since they would take CI ten minutes."""
+
+
+def whole_runs(names: Iterable[str]) -> list[Any]:
+    """Parameters for a test of whole runs."""
+    return [pytest.param(name, marks=() if name in IN_CI else pytest.mark.matrix) for name in names]

@@ -8,12 +8,12 @@ import pytest
 
 from automl_agent.testing import ModelServer
 from model_runs import Runs
-from model_scripts import HARMLESS, HOSTILE, TRANSPORT, capable, careless
+from model_scripts import HARMLESS, HOSTILE, TRANSPORT, capable, careless, whole_runs
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", TRANSPORT)
+@pytest.mark.parametrize("name", whole_runs(TRANSPORT))
 def test_without_a_usable_answer_the_run_is_the_rules_own(name: str, runs: Runs, tmp_path: Path) -> None:
     with ModelServer(capable, fault=TRANSPORT[name]) as server:
         report = runs.run("openai:stand-in", tmp_path, base_url=server.base_url)
@@ -31,7 +31,7 @@ def test_a_refused_connection_leaves_the_rules(runs: Runs, tmp_path: Path) -> No
     assert report.metric["validation"] == runs.by_rules.metric["validation"]
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", whole_runs(HARMLESS))
 def test_what_can_be_got_over_is(name: str, runs: Runs, tmp_path: Path) -> None:
     with ModelServer(careless(HOSTILE["wrong shape"]), fault=HARMLESS[name]) as server:
         report = runs.run("openai:stand-in", tmp_path, base_url=server.base_url)

@@ -8,12 +8,12 @@ import pytest
 
 from automl_agent.testing import ModelServer
 from model_runs import Runs
-from model_scripts import HOSTILE, careless
+from model_scripts import HOSTILE, careless, whole_runs
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", whole_runs(HOSTILE))
 def test_code_that_misbehaves_costs_nothing(name: str, runs: Runs, tmp_path: Path) -> None:
     with ModelServer(careless(HOSTILE[name])) as server:
         report = runs.run("openai:stand-in", tmp_path, base_url=server.base_url)
