@@ -293,7 +293,7 @@ IN_CI = (
     "wrong enum", "usage missing", "loops", "reads /etc/passwd", "wrong shape", "trains on the test inputs",
     "tells the verifier that it passed",
 )  # fmt: skip
-"""One fault of each kind; the whole runs of the others are the marker `matrix`, since they would take CI ten minutes."""
+"""One fault of each kind; whole runs of the others are the marker `matrix`: they would take CI ten minutes more."""
 
 
 def whole_runs(names: Iterable[str]) -> list[Any]:
