@@ -61,6 +61,9 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     matches = _matches(request, words, peek, metrics, used)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     chosen = decided(matches)
+    if peek.target and peek.target not in used and not (matches and certain(matches)):
+        reason = f"'{peek.target}' is the only column that {peek.sources[-1]} lacks."
+        matches = chosen = (Match(peek.target, 0.9, reason),)
     if wish:
         meant = chosen[0].column if len(chosen) == 1 and certain(matches) else None
         return Reading(0.3, meant, question=_not_served(wish, kind))
