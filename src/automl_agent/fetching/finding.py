@@ -25,7 +25,7 @@ _WIDTH = 100
 _ASKS = re.compile(
     r"(?<!\w)(?:find|search|look(?:ing)?|get|fetch|suggest|recommend|finde|suche?|such)\b"
     r"(?:\s+(?:for|up|out|me|us|mir|uns|nach|some|any|a|an|the|good|suitable|matching|fitting|public|free|open|online"
-    r"|real|right|proper|existing|passende|geeignete|einen|ein|offene)){0,5}\s+"
+    r"|real|right|proper|existing|passenden?|geeigneten?|einen|ein|offene)){0,5}\s+"
     r"(?:data|data-?sets?|data sets?|daten|datensatz|datensätze)\b",
     re.IGNORECASE,
 )

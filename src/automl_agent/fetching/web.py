@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,8 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
 """A server that sends nothing for so long is given up."""
 ATTEMPTS = 4
-BLOCK = 256 * 1024
+PAUSE = 0.3
+"""Seconds before the second attempt; each further one waits twice as long."""
 TELL_SECONDS = 1.0
 LONGEST_JSON = 16 * 2**20
 _MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
@@ -113,7 +116,7 @@ class Web:
             ):
                 self._check_status(url, answer)
                 content = b""
-                for block in answer.iter_bytes(BLOCK):
+                for block in answer.iter_bytes():
                     content += block
                     if len(content) > LONGEST_JSON or self.left() <= 0:
                         raise WebError(f"The answer of {shown(url)} is too long or too slow.")
@@ -165,7 +168,7 @@ class Web:
         problem: Exception | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(max(0.0, min(0.3 * 2**attempt, self.left())))
+                time.sleep(max(0.0, min(PAUSE * 2 ** (attempt - 1), self.left())))
             if self.left() <= 0:
                 break
             try:
@@ -200,7 +203,7 @@ class Web:
             self.check_size(url, whole or 0)
             part.whole = whole
             self._write(url, answer, part)
-        final = folder / (_safe(name) or _file_name(url, answer))
+        final = folder / (name or _file_name(url, answer))
         size = part.finish(final)
         self.loaded += size
         return Download(final, size, stamp)
@@ -210,7 +213,7 @@ class Web:
         page = _content_type(answer) in _PAGES
         with part.path.open("ab") as file:
             size = file.tell()
-            for block in answer.iter_bytes(BLOCK):
+            for block in answer.iter_bytes():  # as they come: a broken connection loses none
                 if size == 0 and (_MARKUP.match(block[:2000]) or (page and block.lstrip().startswith(b"<"))):
                     raise _web_page(url)
                 size += len(block)
@@ -235,6 +238,7 @@ class Web:
         return httpx.Client(
             timeout=httpx.Timeout(patience, connect=max(0.1, min(self.connect, self.left()))),
             headers={**common, **(headers or {})},
+            verify=_certificates(),
             follow_redirects=True,
             max_redirects=10,
         )
@@ -314,6 +318,14 @@ class Web:
 
 _NO_NETWORK = "Check the address and the network, or download the file and give its path."
 _PAGES = ("text/html", "application/xhtml+xml")
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Loaded once: it takes longer than most requests."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 class _TryAgain(Exception):

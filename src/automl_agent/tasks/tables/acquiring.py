@@ -149,12 +149,12 @@ def _beside(sources: Sources, target: str) -> list[Finding]:
             hint = f"Give {each.name} alone, with what shall be known from the other table added to it as columns."
             raise InputError(text, hint=hint)
         text = (
-            f"{each.name} ({each.rows:,} rows, {len(each.columns)} columns) was joined by {each.key!r}, many rows to one"
-            f"; {each.lost:,} rows found no partner. Rows to be predicted need these columns: the joined table is"
+            f"{each.name} ({each.rows:,} rows, {len(each.columns)} columns) was joined by {each.key!r}, many rows to"
+            f" one; {each.lost:,} rows found no partner. Rows to be predicted need these columns: the joined table is"
             f" {sources.table.path}"
         )
         found.append(Finding(kind="joined", columns=each.columns, count=each.lost, text=text, action="joined"))
-    tables = [each for each in sources.unused if not each.path.suffix.lower() == ".txt"]
+    tables = [each for each in sources.unused if each.path.suffix.lower() != ".txt"]
     if tables:
         names = ", ".join(each.name for each in tables[:5]) + (", ..." if len(tables) > 5 else "")
         text = f"tables beside the pair of train and test that were not used: {names}"

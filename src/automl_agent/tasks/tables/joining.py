@@ -71,7 +71,7 @@ def _related(found: tuple[Source, ...], _stamps: tuple[tuple[int, int], ...], wo
     if len(holders) == 1 and holders[0] not in starts and any(link.one == holders[0] for link in links):
         raise _needs_sums(found, links, holders[0], target)
     start = holders[0] if len(holders) == 1 and holders[0] in starts else starts[0] if len(starts) == 1 else None
-    if start is None or _twice(links):
+    if start is None or _unclear(start, links):
         return replace(Sources(found[holders[0] if holders else 0]), question=_question(found, links))
     return _joined(found, tables, start, links)
 
@@ -82,6 +82,8 @@ def _related(found: tuple[Source, ...], _stamps: tuple[tuple[int, int], ...], wo
 def _links(found: Sequence[Source], frames: Sequence[pd.DataFrame]) -> list[Link]:
     links = []
     for many, one in ((m, o) for m in range(len(frames)) for o in range(len(frames)) if m != o):
+        if set(frames[many].columns) == set(frames[one].columns):
+            continue  # parts of one table, which is another matter
         for key, its in _alike(found[one], frames[many], frames[one]):
             if _belongs(frames[many][key], frames[one][its]):
                 links.append(Link(many, one, key, its))
@@ -101,13 +103,18 @@ def _alike(one: Source, many_frame: pd.DataFrame, one_frame: pd.DataFrame) -> It
 
 
 def _belongs(many: pd.Series[Any], one: pd.Series[Any]) -> bool:
-    """Whether each value stands once on one side, and most rows of the other have one of these values."""
+    """Whether each value stands once on one side, and most rows of the other have one of these values.
+
+    Measured values (with decimals) name no row, even where each is there once.
+    """
     import pandas as pd
 
     from automl_agent.tasks.tables.shared.table_io import labels
 
     names, of_many = pd.Series(labels(one)), pd.Series(labels(many)).dropna()
     if names.isna().any() or names.duplicated().any() or of_many.nunique() < 2:
+        return False
+    if names.str.fullmatch(r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?").any():
         return False
     return bool(of_many.isin(set(names)).mean() >= COVERED)
 
@@ -122,10 +129,11 @@ def _reached(start: int, links: Sequence[Link]) -> set[int]:
     return reached
 
 
-def _twice(links: Sequence[Link]) -> bool:
-    """Whether two columns could link the same two tables."""
-    pairs = [(link.many, link.one) for link in links]
-    return len(pairs) > len(set(pairs))
+def _unclear(start: int, links: Sequence[Link]) -> bool:
+    """Whether several columns, or several tables, lead to the same table."""
+    reached = _reached(start, links)
+    ends = [link.one for link in links if link.many in reached and link.one != start]
+    return len(ends) > len(set(ends))
 
 
 # ---------------------------------------------------------------- what the words say
@@ -134,8 +142,11 @@ def _twice(links: Sequence[Link]) -> bool:
 def _alone(found: Sequence[Source], words: str) -> Source | None:
     """The only table that the words want."""
     flat = words.lower()
-    wanted = [each for each in found if re.search(rf"\b(?:use|take) (?:only )?{re.escape(each.name.lower())} alone", flat)
-              or re.search(rf"\b(?:use|take) only {re.escape(each.name.lower())}", flat)]  # fmt: skip
+    wanted = []
+    for each in found:
+        name = re.escape(each.name.lower())
+        if re.search(rf"\b(?:use|take) (?:only {name}|{name} (?:alone|only))", flat):
+            wanted.append(each)
     return wanted[0] if len(wanted) == 1 else None
 
 
@@ -232,7 +243,7 @@ def _free(name: str, stem: str, frame: pd.DataFrame) -> str:
 
 
 def _plain(table: Table) -> pd.DataFrame:
-    """The rows as read; numbers with decimal commas as numbers, since the joined table forgets how they were written."""
+    """The rows as read; numbers with decimal commas as numbers: the joined table forgets how they were written."""
     from automl_agent.tasks.tables.shared.table_io import numbers
 
     frame, decimal = table.frame.reset_index(drop=True), table.options["decimal"]
