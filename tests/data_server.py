@@ -157,8 +157,8 @@ def openml(server: DataServer, number: int, name: str, *, parquet: bytes = b"", 
 
 def hugging_face(server: DataServer, name: str, files: dict[tuple[str, str, int], bytes]) -> None:
     """Put a set as the dataset viewer lists it: (config, split, shard) -> Parquet."""
-    listed = [{"dataset": name, "config": config, "split": split, "filename": f"{shard:04}.parquet", "size": len(content),
-               "url": server.put(f"/datasets/{name}/{config}/{split}/{shard:04}.parquet", content)}
+    listed = [{"dataset": name, "config": config, "split": split, "filename": f"{shard:04}.parquet",
+               "size": len(content), "url": server.put(f"/datasets/{name}/{config}/{split}/{shard:04}.parquet", content)}
               for (config, split, shard), content in files.items()]  # fmt: skip
 
     def parquet(seen: Seen) -> Page:
@@ -182,5 +182,3 @@ def kaggle(server: DataServer, place: str, content: bytes, *, user: str = "me", 
         return Page(b"", 302, "text/html", {"Location": stored}, None)
 
     server.pages[f"/api/v1/{place}"] = download
-
-

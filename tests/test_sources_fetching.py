@@ -352,7 +352,7 @@ def test_arff_as_openml_writes_it(tmp_path):
     folder = Path(sklearn.datasets.__file__).parent / "tests" / "data" / "openml"
     if not folder.is_dir():
         pytest.skip("scikit-learn is installed without its tests")
-    shapes = {}
+    shapes, sparse = {}, []
     for packed in sorted(folder.glob("*/data-v1-*.arff.gz")):
         path = tmp_path / packed.parent.name
         path.write_bytes(gzip.decompress(packed.read_bytes()))
@@ -360,7 +360,8 @@ def test_arff_as_openml_writes_it(tmp_path):
             table = arff.read_arff(path)
             shapes[packed.parent.name] = (table.num_rows, table.num_columns)
         except ValueError as error:
-            assert "sparse" in str(error), (packed, error)
+            sparse.append(str(error))
+    assert set(sparse) <= {"it is a sparse ARFF file"}
     assert shapes["id_61"] == (150, 5) and shapes["id_1119"][1] == 16 and len(shapes) > 8
 
 
@@ -372,8 +373,8 @@ def test_arff_that_is_none(tmp_path, text, match):
         arff.read_arff(tmp_path / "x.arff")
 
 
-LABELS = {b"huggingface": json.dumps({"info": {"features": {
-    "text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}}}).encode()}  # fmt: skip
+FEATURES = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+LABELS = {b"huggingface": json.dumps({"info": {"features": FEATURES}}).encode()}
 
 
 def reviews(*labels: int) -> bytes:
@@ -449,7 +450,9 @@ def test_the_key_file_of_kaggle(server, fetch, monkeypatch, tmp_path):
     (tmp_path / "kaggle.json").write_text("{")
     fetch.fails("kaggle:titanic", match=r"kaggle\.json cannot be read")
     (tmp_path / "kaggle.json").write_text('{"username": "me", "key": "secret"}')
-    stand_in.kaggle(server, "competitions/data/download-all/titanic", zipped({"inner/a.csv": TABLE, "inner/b.csv": "b\n1\n"}))
+    stand_in.kaggle(
+        server, "competitions/data/download-all/titanic", zipped({"inner/a.csv": TABLE, "inner/b.csv": "b\n1\n"})
+    )
     assert {path.name for path in fetch("kaggle:titanic")[0].iterdir()} == {"a.csv", "b.csv"}
 
 
@@ -499,7 +502,7 @@ def test_another_package_adds_a_source(monkeypatch, fetch):
     assert fetch("shelf:top")[0].read_text() == TABLE
     sources.cache_clear()
     monkeypatch.setattr(registry, "entry_points", lambda group: [Point("a", Shelf()), Point("b", Shelf())])
-    with pytest.raises(ConfigurationError, match="same|offer"):
+    with pytest.raises(ConfigurationError, match="data source 'shelf'"):
         sources()
     sources.cache_clear()
 
@@ -512,8 +515,8 @@ def test_what_is_installed():
 # ---------------------------------------------------------------- data that were only described
 
 
-@pytest.mark.parametrize("words", ["I want to predict house prices, find data", "Search for a public data set of wines",
-                                   "look for some data", "Finde einen passenden Datensatz", "get me data on cars"])  # fmt: skip
+@pytest.mark.parametrize("words", ["I want to predict house prices, find data", "look for some data",
+                                   "Search for a public data set of wines", "Finde einen passenden Datensatz", "get me data on cars"])  # fmt: skip
 def test_words_that_ask_to_find_data(words):
     assert asks_to_find(words)
 

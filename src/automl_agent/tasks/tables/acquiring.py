@@ -59,9 +59,8 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
     table = read_table(sources.table)
-    findings = list(table.findings)
+    findings = [*table.findings, *_beside(sources, task.target or "")]
     schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings)
-    findings += _beside(sources, str(schema["target"]))
     given = read_table(sources.test) if sources.test else None
     brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
     del table
@@ -144,7 +143,7 @@ def _beside(sources: Sources, target: str) -> list[Finding]:
     """
     found = []
     for each in sources.joined:
-        if target in each.columns:
+        if target.casefold() in map(str.casefold, each.columns):
             text = f"{target!r}, the target, is a column of {each.name}, of which one row belongs to several rows here."
             hint = f"Give {each.name} alone, with what shall be known from the other table added to it as columns."
             raise InputError(text, hint=hint)

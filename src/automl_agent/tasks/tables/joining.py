@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 MOST = 3
 """Tables that are looked at for what they have in common."""
+SPOKEN = re.compile(
+    r"\bjoin(?:ed)?\b.{0,200}?\b(?:by|on|via|using|over)\s+(?:the\s+)?(?:column\s+|key\s+)?\S+"
+    r"|\b(?:use|take)\s+(?:only\s+\S+|\S+\s+(?:alone|only))",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Where words speak of tables that belong together: what stands there is not to be predicted."""
 COVERED = 0.5
 """Share of the rows that must find a partner, for a column to be taken as the link between two tables."""
 
@@ -164,13 +170,15 @@ def _holders(found: Sequence[Source], tables: Sequence[Table], members: Sequence
     from automl_agent.tasks.tables.peeking import peek
     from automl_agent.tasks.words.target import certain, decided, find_target
 
+    wish = SPOKEN.sub(" ", words)
+
     def holds(place: int) -> bool:
         if target is not None:
             return target.casefold() in (str(name).casefold() for name in tables[place].frame.columns)
         if found[place].member:
             return False
-        seen = peek(Request(words=words, data=(str(found[place].path),)))
-        matches = find_target(words, seen) if seen else ()
+        seen = peek(Request(words=wish, data=(str(found[place].path),)))
+        matches = find_target(wish, seen) if seen else ()
         return len(decided(matches)) == 1 and certain(matches)
 
     return [place for place in members if holds(place)]
