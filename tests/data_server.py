@@ -157,9 +157,11 @@ def openml(server: DataServer, number: int, name: str, *, parquet: bytes = b"", 
 
 def hugging_face(server: DataServer, name: str, files: dict[tuple[str, str, int], bytes]) -> None:
     """Put a set as the dataset viewer lists it: (config, split, shard) -> Parquet."""
-    listed = [{"dataset": name, "config": config, "split": split, "filename": f"{shard:04}.parquet",
-               "size": len(content), "url": server.put(f"/datasets/{name}/{config}/{split}/{shard:04}.parquet", content)}
-              for (config, split, shard), content in files.items()]  # fmt: skip
+    listed = []
+    for (config, split, shard), content in files.items():
+        url = server.put(f"/datasets/{name}/{config}/{split}/{shard:04}.parquet", content)
+        listed.append({"dataset": name, "config": config, "split": split, "url": url,
+                       "filename": f"{shard:04}.parquet", "size": len(content)})  # fmt: skip
 
     def parquet(seen: Seen) -> Page:
         if seen.query["dataset"] != name:

@@ -13,9 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 import data_server as stand_in
+from automl_agent import Settings, build_graph
 from automl_agent.errors import ConfigurationError, InputError
+from automl_agent.events import Remark
 from automl_agent.fetching import arff, built_in, registry, web
 from automl_agent.fetching.cache import origin_of
 from automl_agent.fetching.finding import asks_to_find, keywords, offered
@@ -25,6 +29,7 @@ from automl_agent.fetching.resolving import localised, suggested_target
 from automl_agent.fetching.web import Stamp, Web, shown
 from automl_agent.records import Question, Request
 from data_server import DataServer, Page
+from table_cases import shop
 
 TABLE = "a,b\n" + "".join(f"{i},{i * i}\n" for i in range(5000))
 QUESTION = Question(field="data", text="Which data?")
@@ -515,8 +520,11 @@ def test_what_is_installed():
 # ---------------------------------------------------------------- data that were only described
 
 
-@pytest.mark.parametrize("words", ["I want to predict house prices, find data", "look for some data",
-                                   "Search for a public data set of wines", "Finde einen passenden Datensatz", "get me data on cars"])  # fmt: skip
+FINDING = ("I want to predict house prices, find data", "look for some data", "Search for a public data set of wines",
+           "Finde einen passenden Datensatz", "get me data on cars")  # fmt: skip
+
+
+@pytest.mark.parametrize("words", FINDING)
 def test_words_that_ask_to_find_data(words):
     assert asks_to_find(words)
 
@@ -572,3 +580,55 @@ def test_without_a_network_and_without_a_hit(dead):
 def test_nothing_is_searched_without_a_subject_or_leave(dead):
     assert "do not say what data" in offered(QUESTION, "find data", sources()).text
     assert "switched off" in offered(QUESTION, "find data on wines", sources(), online=False).text
+
+
+# ---------------------------------------------------------------- in a run
+
+
+PLANS = Settings(plan_only=True, retrieval=False)
+
+
+def planned(words: str, *data: str, graph=None, config=None, given=None):
+    """Run as far as the plans; gives the state and the remarks."""
+    graph = graph or build_graph()
+    given = given or {"request": words, "data": list(data)}
+    state, remarks = {}, []
+    for mode, part in graph.stream(given, config, context=PLANS, stream_mode=["custom", "values"]):
+        if mode == "values":
+            state = part
+        elif isinstance(part, Remark):
+            remarks.append(part.text)
+    return state, remarks
+
+
+def test_a_run_on_a_link(server, place):
+    state, remarks = planned("Predict churn", server.put("/shop.csv", shop().to_csv(index=False)))
+    assert state["report"].status == "planned" and state["task"].target == "churn"
+    assert state["request"].data[0].startswith(str(place / "home" / "fetched"))
+    (dataset,) = state["task"].dataset
+    assert (dataset.source, dataset.location) == ("link", f"{server.base}/shop.csv")
+    assert any(text.startswith("Fetched ") for text in remarks)
+
+
+def test_the_target_that_comes_with_a_set(place):
+    state, _ = planned("Make a good model", "sklearn:wine")
+    assert state["task"].target == "cultivar" and state["task"].dataset[0].source == "named"
+    reason = next(each.reason for each in state["task"].inferences if each.field == "target")
+    assert reason == "The words name no column; 'cultivar' is the target that comes with wine of scikit-learn."
+    state, _ = planned("Predict the alcohol of wines", "sklearn:wine")
+    assert state["task"].target == "alcohol"
+
+
+def test_found_data_are_asked_for_and_then_used(dead, place):
+    graph, config = build_graph(checkpointer=InMemorySaver()), {"configurable": {"thread_id": "1"}}
+    planned("Predict the species of iris flowers, find data", graph=graph, config=config)
+    (asked,) = graph.get_state(config).interrupts
+    assert list(asked.value["question"]["choices"]) == ["sklearn:iris"]
+    state, _ = planned("", graph=graph, config=config, given=Command(resume="sklearn:iris"))
+    assert state["report"].status == "planned" and state["task"].target == "species"
+
+
+def test_without_a_wish_for_data_nothing_is_searched(server, place):
+    state, _ = planned("Predict house prices")
+    assert state["report"].question.text == "Which data shall be learned from? Give the path of a file or folder."
+    assert not server.seen
