@@ -2,6 +2,7 @@
 
 HOME/fetched/NAME-HASH/         the files
 HOME/fetched/NAME-HASH.json     an `Origin`: there when, and only when, all files are
+HOME/fetched/NAME-HASH.part/    what is not whole yet; a later attempt goes on with it
 HOME/fetched/NAME-HASH.lock     held by the process that fetches
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from automl_agent.errors import InputError
 from automl_agent.execution.home import prepare_home, write_durably
 from automl_agent.fetching.protocol import Brought, Source
-from automl_agent.fetching.web import Stamp, Web, WebError, shown
+from automl_agent.fetching.web import MEGABYTE, Stamp, Web, WebError, shown
 from automl_agent.knowledge.lock import exclusive
 from automl_agent.records import Record
 
@@ -29,7 +30,7 @@ class Origin(Record):
     """Where the files of a folder are from."""
 
     given: str
-    """The link or name, as the user gave it."""
+    """The link (without user, password and query) or the name."""
     scheme: str
     main: str = ""
     """The file that is meant; empty for the folder."""
@@ -70,7 +71,7 @@ def origin_of(home: Path, path: str) -> Origin | None:
 
 
 def _place(home: Path, given: str) -> Path:
-    plain = re.sub(r"[^\w.-]+", "-", shown(given) if "://" in given else given).strip("-.")[-60:].strip("-.")
+    plain = re.sub(r"[^\w.-]+", "-", _plainly(given)).strip("-.")[-60:].strip("-.")
     return prepare_home(home) / "fetched" / f"{plain}-{hashlib.sha256(given.encode()).hexdigest()[:12]}"
 
 
@@ -125,21 +126,21 @@ def _outdated(origin: Origin, source: Source, name: str, web: Web) -> bool:
 
 
 def _fetched(place: Path, source: Source, name: str, given: str, web: Web) -> Origin:
-    _beside(place, "json").unlink(missing_ok=True)
-    place.mkdir(exist_ok=True)
-    for path in place.iterdir():
-        if not path.name.startswith("."):  # what an earlier attempt left half-loaded begins with a dot
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    web.say(f"Fetching {shown(given) if '://' in given else given}")
+    """Fetch beside what is there, so that a copy is lost only to a better one."""
+    part = _beside(place, "part")
+    part.mkdir(exist_ok=True)
+    _clear(path for path in part.iterdir() if not path.name.startswith("."))  # half-loaded files begin with a dot
+    web.say(f"Fetching {_plainly(given)}")
     try:
-        brought = source.fetch(name, place, web)
+        brought = source.fetch(name, part, web)
+        _clear(part.glob(".*"))
+        origin = _origin(part, source, given, brought)
+        _clear(path for path in (place,) if path.exists())
+        part.rename(place)
+        write_durably(_beside(place, "json"), origin.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise InputError(f"{given} cannot be stored in {place}: {error.strerror or error}.") from error
-    for rest in place.glob(".*"):
-        shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
-    origin = _origin(place, source, given, brought)
-    write_durably(_beside(place, "json"), origin.model_dump_json(indent=2) + "\n")
-    size = sum((place / file).stat().st_size for file in origin.sha256) / 1e6
+        raise InputError(f"{_plainly(given)} cannot be stored in {place}: {error.strerror or error}.") from error
+    size = sum((place / file).stat().st_size for file in origin.sha256) / MEGABYTE
     sums = ", ".join(f"{file} {value[:12]}" for file, value in list(origin.sha256.items())[:3])
     web.say(f"Fetched {_named(origin)}: {len(origin.sha256)} file(s), {size:.1f} MB (SHA-256 {sums})")
     for remark in brought.remarks:
@@ -147,10 +148,20 @@ def _fetched(place: Path, source: Source, name: str, given: str, web: Web) -> Or
     return origin
 
 
+def _clear(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _plainly(given: str) -> str:
+    """What was given, without what may be a secret in a link."""
+    return shown(given) if "://" in given else given
+
+
 def _origin(place: Path, source: Source, given: str, brought: Brought) -> Origin:
     files = sorted(path for path in place.rglob("*") if path.is_file())
     return Origin(
-        given=given,
+        given=_plainly(given),
         scheme=source.scheme,
         main=brought.main,
         title=brought.title,

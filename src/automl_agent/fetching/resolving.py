@@ -72,7 +72,6 @@ def _described(dataset: DatasetSpec, home: Path) -> DatasetSpec:
     origin: Origin | None = origin_of(home, dataset.location)
     if origin is None:
         return dataset
-    link = "://" in origin.given
-    given = shown(origin.given) if link else origin.given
-    return dataset.model_copy(update={"name": origin.title or given, "source": "link" if link else "named",
-                                      "location": given})  # fmt: skip
+    source = "link" if "://" in origin.given else "named"
+    update = {"name": origin.title or origin.given, "source": source, "location": origin.given}
+    return dataset.model_copy(update=update)

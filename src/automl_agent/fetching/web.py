@@ -6,6 +6,7 @@ and in a later one, as long as the server gives its files a version (`ETag` or `
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -366,7 +367,7 @@ class _Part:
 
     def begin(self, stamp: Stamp) -> None:
         self.path.write_bytes(b"")
-        write_durably(self._facts, json.dumps({"url": self.url, "stamp": stamp.model_dump()}))
+        write_durably(self._facts, json.dumps({"url": self._hash, "stamp": stamp.model_dump()}))
 
     def finish(self, final: Path) -> int:
         size = self.size
@@ -379,13 +380,17 @@ class _Part:
         self._facts.unlink(missing_ok=True)
 
     @property
+    def _hash(self) -> str:  # an address may hold a secret
+        return hashlib.sha256(self.url.encode()).hexdigest()
+
+    @property
     def _facts(self) -> Path:
         return self.path.with_name(f"{self.path.name}.json")
 
     def _stamp(self) -> Stamp:
         try:
             facts = json.loads(self._facts.read_text(encoding="utf-8"))
-            return Stamp.model_validate(facts["stamp"]) if facts["url"] == self.url else Stamp()
+            return Stamp.model_validate(facts["stamp"]) if facts["url"] == self._hash else Stamp()
         except (OSError, ValueError, KeyError, TypeError):
             return Stamp()
 

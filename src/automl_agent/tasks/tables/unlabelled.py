@@ -122,7 +122,8 @@ def _named_rows(test: pd.DataFrame, sample: pd.DataFrame, name: str, target: str
         return sample[[first]], everyone
 
     def keys(frame: pd.DataFrame) -> pd.Index[Any]:
-        return pd.Index(list(zip(*(labels(frame[each]) for each in shared), strict=True)))
+        named: pd.Index[Any] = pd.Index(list(zip(*(labels(frame[each]) for each in shared), strict=True)))
+        return named
 
     of_test, of_sample = keys(test), keys(sample)
     if len(sample) == len(test) and of_test.equals(of_sample):
