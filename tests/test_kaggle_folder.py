@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from automl_agent import Request, Settings, build_graph
 from automl_agent.agents.understanding.prompt import understand
 from automl_agent.delivery.submission import wanted, write_submission
 from automl_agent.delivery.summary import summarize
+from automl_agent.errors import JobError
+from automl_agent.nodes.deliver import _submitted
 from automl_agent.records import Submission, TaskSpec
 from automl_agent.tasks.registry import families
 from table_cases import acquired, kinds, shop
@@ -165,6 +168,12 @@ def test_a_wrong_submission_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(submission, "write_durably", shifted)
     assert "order" in submitted(data, tmp_path)[0].text
+
+
+def test_rows_that_could_not_be_predicted_are_a_warning(tmp_path):
+    future: Future = Future()
+    future.set_exception(JobError("it broke"))
+    assert _submitted(future, tmp_path) == (None, "The rows without target were not predicted: it broke")
 
 
 def test_a_test_with_target_is_no_submission(tmp_path):

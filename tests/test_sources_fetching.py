@@ -647,3 +647,13 @@ def test_without_a_wish_for_data_nothing_is_searched(server, place):
     state, _ = planned("Predict house prices")
     assert state["report"].question.text == "Which data shall be learned from? Give the path of a file or folder."
     assert not server.seen
+
+
+def test_a_resumed_run_does_not_load_again(server, place):
+    frame = pd.DataFrame({"p": [1.5, 2.5] * 30, "q": [3, 1, 2] * 20, "r": ["u", "v", "w"] * 20})
+    link = server.put("/plain.csv", frame.to_csv(index=False))
+    graph, config = build_graph(checkpointer=InMemorySaver()), {"configurable": {"thread_id": "2"}}
+    planned("Make a model of this", link, graph=graph, config=config)
+    assert graph.get_state(config).interrupts[0].value["question"]["field"] == "target"
+    state, _ = planned("", graph=graph, config=config, given=Command(resume="r"))
+    assert state["report"].status == "planned" and len(server.seen) == 1

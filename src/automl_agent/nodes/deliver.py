@@ -43,7 +43,7 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         retrain = None if sampled else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox)
         checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
-    scores = _submitted(predicting, facts, stage) if predicting else None
+    scores, failed = _submitted(predicting, facts) if predicting else (None, "")
     missed = not state["verdicts"]["grade"].passed
     curve = _learning_curve(stage, task, profile, solution) if missed else []
     write_durably(facts / "importance.json", json.dumps(ranked))
@@ -71,10 +71,12 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         server=checked[0],
         retrain=checked[1],
     )
+    (out / "submission.csv").unlink(missing_ok=True)  # of an earlier run
     submission = None if scores is None else write_submission(out / "submission.csv", data, folder, scores)
     if submission is not None and not submission.ok:
-        stage.remark(f"submission.csv is not as it should be: {submission.text}", "warning")
-    return {"bundle": bundle, "delivery": artifact, "submission": submission}
+        failed = f"submission.csv is not as it should be: {submission.text}"
+    warnings = {"submission": failed} if failed else {}
+    return {"bundle": bundle, "delivery": artifact, "submission": submission, "warnings": warnings}
 
 
 def _sampled(solution: Solution) -> bool:
@@ -102,17 +104,16 @@ def _start_submission(stage: Stage, bundle: Path, data: Path, out: Path) -> Futu
     return stage.pool.submit(Job("automl_agent.delivery.jobs:predict_test", arguments, timeout=SUBMISSION_TIMEOUT))
 
 
-def _submitted(future: Future[dict[str, Any]], out: Path, stage: Stage) -> Any:
-    """What the bundle says of these rows; `None` when it failed: the model is delivered all the same."""
+def _submitted(future: Future[dict[str, Any]], out: Path) -> tuple[Any, str]:
+    """What the bundle says of these rows; or `None`, and why: the model is delivered all the same."""
     import numpy as np
 
     try:
         future.result(timeout=SUBMISSION_TIMEOUT)
-        return np.load(out / "scores.npy", allow_pickle=False)
+        return np.load(out / "scores.npy", allow_pickle=False), ""
     except (JobError, TimeoutError) as error:
         future.cancel()
-        stage.remark(f"The rows without target were not predicted: {error or 'no time left'}", "warning")
-        return None
+        return None, f"The rows without target were not predicted: {error or 'no time left'}"
 
 
 def _finished(future: Future[dict[str, Any]], stage: Stage) -> list[dict[str, Any]]:
