@@ -175,6 +175,13 @@ def test_without_a_version_a_file_is_loaded_from_the_start(server, fetch):
     assert not any("range" in seen.headers for seen in server.seen)
 
 
+def test_what_was_packed_for_the_way_is_unpacked_and_never_resumed(server, fetch):
+    packed = gzip.compress(TABLE.encode())
+    link = server.put("/table.csv", packed, headers={"Content-Encoding": "gzip"}, breaks=[5000])
+    assert fetch(link)[0].read_text() == TABLE
+    assert not any("range" in seen.headers for seen in server.seen)
+
+
 def test_a_part_that_is_too_long_is_thrown_away(server, fetch):
     link = server.put("/table.csv", TABLE, breaks=[10_000, 0, 0, 0])
     fetch.fails(link, match="broke")

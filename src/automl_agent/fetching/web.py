@@ -176,7 +176,7 @@ class Web:
                 with self._client({**(headers or {}), **part.continuing()}) as client:
                     return self._received(client, url, part, folder, name, auth)
             except _TryAgain as error:
-                problem = error.__cause__ if isinstance(error.__cause__, Exception) else error
+                problem = error
             except httpx.TransportError as error:
                 if isinstance(error, _hopeless()):
                     raise self._translated(url, error) from error
@@ -199,7 +199,7 @@ class Web:
                 part.remove()
                 raise _TryAgain
             if not continued:
-                part.begin(stamp)
+                part.begin(stamp if _plain(answer) else Stamp())  # what was decoded is counted otherwise
             whole = _whole_size(answer, part.size if continued else 0)
             self.check_size(url, whole or 0)
             part.whole = whole
@@ -426,9 +426,12 @@ def _instead(url: str) -> str:
 def _whole_size(answer: httpx.Response, before: int) -> int | None:
     """Bytes of the whole file, when the server says so."""
     length = answer.headers.get("Content-Length", "")
-    if answer.headers.get("Content-Encoding", "identity") != "identity" or not length.isdigit():
-        return None
-    return before + int(length)
+    return before + int(length) if _plain(answer) and length.isdigit() else None
+
+
+def _plain(answer: httpx.Response) -> bool:
+    """Whether the bytes come as they are, and not packed for the way."""
+    return str(answer.headers.get("Content-Encoding", "identity")) == "identity"
 
 
 def _megabytes(size: int, whole: int | None) -> str:
