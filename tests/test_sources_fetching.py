@@ -20,13 +20,15 @@ import data_server as stand_in
 from automl_agent import Settings, build_graph
 from automl_agent.errors import ConfigurationError, InputError
 from automl_agent.events import Remark
-from automl_agent.fetching import arff, built_in, registry, web
+from automl_agent.fetching import addresses, arff, built_in, registry, web
+from automl_agent.fetching.addresses import shown
 from automl_agent.fetching.cache import origin_of
 from automl_agent.fetching.finding import asks_to_find, keywords, offered
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
 from automl_agent.fetching.registry import source_of, sources
 from automl_agent.fetching.resolving import localised, suggested_target
-from automl_agent.fetching.web import Stamp, Web, shown
+from automl_agent.fetching.web import Web
 from automl_agent.records import Question, Request
 from data_server import DataServer, Page
 from table_cases import shop
@@ -219,7 +221,7 @@ def test_a_table_that_is_called_a_web_page_is_read(server, fetch):
      ("https://huggingface.co/datasets/stanfordnlp/imdb", "hf:stanfordnlp/imdb")],
 )  # fmt: skip
 def test_pages_whose_data_can_be_had_say_how(page, instead):
-    assert web._instead(page).endswith(instead)
+    assert addresses.instead(page).endswith(instead)
 
 
 def test_too_large(server, fetch):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl_agent.errors import InputError
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
-from automl_agent.fetching.web import Stamp, Web
+from automl_agent.fetching.web import Web
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,10 @@ from pydantic import ValidationError
 
 from automl_agent.errors import InputError
 from automl_agent.execution.home import prepare_home, write_durably
+from automl_agent.fetching.addresses import shown
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Source
-from automl_agent.fetching.web import MEGABYTE, Stamp, Web, WebError, shown
+from automl_agent.fetching.web import MEGABYTE, Web, WebError
 from automl_agent.knowledge.lock import exclusive
 from automl_agent.records import Record
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from automl_agent.errors import InputError
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
-from automl_agent.fetching.web import Stamp, Web, WebError
+from automl_agent.fetching.web import Web, WebError
 
 if TYPE_CHECKING:
     import pyarrow as pa

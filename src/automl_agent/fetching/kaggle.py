@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from automl_agent.errors import InputError
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
 from automl_agent.fetching.unpacking import unpack
-from automl_agent.fetching.web import Stamp, Web, WebError
+from automl_agent.fetching.web import Web, WebError
 
 MOST = 5
 _NAME = re.compile(r"(?P<owner>[\w-]+/)?(?P<name>[\w-]+)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from automl_agent.fetching.addresses import shown
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
-from automl_agent.fetching.web import Stamp, Web, shown
+from automl_agent.fetching.web import Web
 
 
 class Links:

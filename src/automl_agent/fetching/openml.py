@@ -18,8 +18,9 @@ from typing import Any
 from urllib.parse import quote
 
 from automl_agent.errors import InputError
+from automl_agent.fetching.partial import Stamp
 from automl_agent.fetching.protocol import Brought, Found
-from automl_agent.fetching.web import Stamp, Web, WebError
+from automl_agent.fetching.web import Web, WebError
 
 MOST = 5
 """Sets that a search asks for."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from automl_agent.fetching.web import Stamp, Web
+from automl_agent.fetching.partial import Stamp
+from automl_agent.fetching.web import Web
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from automl_agent.errors import InputError
+from automl_agent.fetching.addresses import shown
 from automl_agent.fetching.cache import Origin, local, origin_of
 from automl_agent.fetching.registry import source_of
-from automl_agent.fetching.web import Web, shown
+from automl_agent.fetching.web import Web
 from automl_agent.records import DatasetSpec, Inference, Request, TaskSpec
 
 

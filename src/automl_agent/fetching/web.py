@@ -6,7 +6,6 @@ and in a later one, as long as the server gives its files a version (`ETag` or `
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import socket
@@ -19,12 +18,12 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from automl_agent.errors import InputError
-from automl_agent.execution.home import write_durably
-from automl_agent.records import Record
+from automl_agent.fetching.addresses import content_type, file_name, instead, name_of, safe_name, shown
+from automl_agent.fetching.partial import Part, Stamp
 
 if TYPE_CHECKING:
     import httpx
@@ -39,18 +38,6 @@ PAUSE = 0.3
 TELL_SECONDS = 1.0
 LONGEST_JSON = 16 * 2**20
 _MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
-_UNSAFE = re.compile(r"[^\w.-]+")
-_SUFFIXES = {
-    "text/csv": ".csv",
-    "text/tab-separated-values": ".tsv",
-    "application/json": ".json",
-    "application/x-ndjson": ".jsonl",
-    "application/vnd.apache.parquet": ".parquet",
-    "application/zip": ".zip",
-    "application/gzip": ".gz",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
-"""Content type -> suffix of a file whose link shows none."""
 
 
 class WebError(InputError):
@@ -59,18 +46,6 @@ class WebError(InputError):
     def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
         self.status = status
         super().__init__(message, hint=hint)
-
-
-class Stamp(Record):
-    """What a server says of the version of a file."""
-
-    etag: str = ""
-    modified: str = ""
-
-    @property
-    def validator(self) -> str:
-        """What `If-Range` takes: a strong entity tag, or else the date; empty without either."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 @dataclass(frozen=True)
@@ -165,7 +140,7 @@ class Web:
         import httpx
 
         self._check_reachable(url)
-        part = _Part(folder / f".{_safe(name or _name_of(url)) or 'data'}.part", url)
+        part = Part(folder / f".{safe_name(name or name_of(url)) or 'data'}.part", url)
         problem: Exception | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -185,7 +160,7 @@ class Web:
                 raise self._translated(url, error) from error
         raise self._broken(url, part, problem)
 
-    def _received(self, client: httpx.Client, url: str, part: _Part, folder: Path, name: str,
+    def _received(self, client: httpx.Client, url: str, part: Part, folder: Path, name: str,
                   auth: tuple[str, str] | None) -> Download:  # fmt: skip
         """One attempt: the whole file, or its end where the beginning is there."""
         with client.stream("GET", url, auth=auth) as answer:
@@ -204,14 +179,14 @@ class Web:
             self.check_size(url, whole or 0)
             part.whole = whole
             self._write(url, answer, part)
-        final = folder / (name or _file_name(url, answer))
+        final = folder / (name or file_name(url, answer))
         size = part.finish(final)
         self.loaded += size
         return Download(final, size, stamp)
 
-    def _write(self, url: str, answer: httpx.Response, part: _Part) -> None:
+    def _write(self, url: str, answer: httpx.Response, part: Part) -> None:
         told = time.monotonic()
-        page = _content_type(answer) in _PAGES
+        page = content_type(answer) in _PAGES
         with part.path.open("ab") as file:
             size = file.tell()
             for block in answer.iter_bytes():  # as they come: a broken connection loses none
@@ -306,7 +281,7 @@ class Web:
             return WebError(f"{place} cannot be reached: {why}.", hint=_NO_NETWORK)
         return WebError(f"{place} cannot be stored: {text}.")
 
-    def _broken(self, url: str, part: _Part, problem: Exception | None) -> WebError:
+    def _broken(self, url: str, part: Part, problem: Exception | None) -> WebError:
         kept = f"{_megabytes(part.size, part.whole)} came and are kept" if part.resumable else "nothing is kept"
         again = " Start it again to go on from there." if part.resumable else ""
         if self.left() <= 0:
@@ -340,87 +315,8 @@ def _hopeless() -> tuple[type[Exception], ...]:  # a function, since httpx is im
     return httpx.UnsupportedProtocol, httpx.ProxyError, httpx.ConnectError, httpx.ConnectTimeout
 
 
-@dataclass
-class _Part:
-    """The beginning of a file, and beside it (`.json`) of which version it is."""
-
-    path: Path
-    url: str
-    whole: int | None = None
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    @property
-    def resumable(self) -> bool:
-        return bool(self.size and self._stamp().validator)
-
-    def continuing(self) -> dict[str, str]:
-        """Headers that ask for the rest."""
-        if not self.resumable:
-            return {}
-        return {"Range": f"bytes={self.size}-", "If-Range": self._stamp().validator}
-
-    def continues(self, content_range: str) -> bool:
-        return re.match(rf"bytes\s+{self.size}-", content_range) is not None
-
-    def begin(self, stamp: Stamp) -> None:
-        self.path.write_bytes(b"")
-        write_durably(self._facts, json.dumps({"url": self._hash, "stamp": stamp.model_dump()}))
-
-    def finish(self, final: Path) -> int:
-        size = self.size
-        self.path.replace(final)
-        self.remove()
-        return size
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._facts.unlink(missing_ok=True)
-
-    @property
-    def _hash(self) -> str:  # an address may hold a secret
-        return hashlib.sha256(self.url.encode()).hexdigest()
-
-    @property
-    def _facts(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.json")
-
-    def _stamp(self) -> Stamp:
-        try:
-            facts = json.loads(self._facts.read_text(encoding="utf-8"))
-            return Stamp.model_validate(facts["stamp"]) if facts["url"] == self._hash else Stamp()
-        except (OSError, ValueError, KeyError, TypeError):
-            return Stamp()
-
-
-def shown(url: str) -> str:
-    """An address without what may be a secret: user, password, query."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "...=..." if parts.query else "", ""))
-
-
 def _web_page(url: str) -> WebError:
-    return WebError(f"{shown(url)} is a web page, not data.", hint=_instead(url))
-
-
-def _instead(url: str) -> str:
-    """What to give instead of the page that a person sees."""
-    parts = urlsplit(url)
-    host, path = (parts.hostname or "").removeprefix("www."), parts.path.strip("/")
-    if host == "github.com" and "/blob/" in path:
-        return f"Give https://raw.githubusercontent.com/{path.replace('/blob/', '/', 1)}"
-    if host == "kaggle.com" and (match := re.match(r"(?:c|competitions)/([\w-]+)", path)):
-        return f"Give kaggle:{match[1]}"
-    if host == "kaggle.com" and (match := re.match(r"datasets/([\w-]+/[\w-]+)", path)):
-        return f"Give kaggle:{match[1]}"
-    if host == "huggingface.co" and (match := re.match(r"datasets/([\w.-]+(?:/[\w.-]+)?)", path)):
-        return f"Give hf:{match[1]}"
-    if host == "openml.org" and (match := re.match(r"d/(\d+)", path)):
-        return f"Give openml:{match[1]}"
-    return "Give the link of the file itself, as the page's download button has it."
+    return WebError(f"{shown(url)} is a web page, not data.", hint=instead(url))
 
 
 def _whole_size(answer: httpx.Response, before: int) -> int | None:
@@ -436,25 +332,3 @@ def _plain(answer: httpx.Response) -> bool:
 
 def _megabytes(size: int, whole: int | None) -> str:
     return f"{size / MEGABYTE:.1f}" + (f" of {whole / MEGABYTE:.1f} MB" if whole else " MB")
-
-
-def _content_type(answer: httpx.Response) -> str:
-    return str(answer.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
-
-
-def _file_name(url: str, answer: httpx.Response) -> str:
-    """A name for the file: what the server says, or the last part of the address, with a suffix."""
-    disposition = answer.headers.get("Content-Disposition", "")
-    match = re.search(r"filename\*?=(?:UTF-8'')?\"?([^\";]+)", disposition, re.IGNORECASE)
-    name = _safe(unquote(match[1])) if match else ""
-    name = name or _safe(_name_of(url)) or _safe(_name_of(str(answer.url))) or "data"
-    return name if "." in name else name + _SUFFIXES.get(_content_type(answer), "")
-
-
-def _name_of(url: str) -> str:
-    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-
-
-def _safe(name: str) -> str:
-    """A name without anything that a path could mind."""
-    return _UNSAFE.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip("._")[-100:]
