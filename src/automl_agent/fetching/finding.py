@@ -86,7 +86,8 @@ def offered(question: Question, words: str, sources: Mapping[str, Source], *, on
         text = f"Nothing was found for '{subject}'." if silent else f"Nothing could be searched for '{subject}'."
         return question.model_copy(update={"text": f"{question.text} {text}{failed}"})
     lines = [f"  {hit.found.name}: {_why(hit)}" for hit in hits]
-    text = "\n".join([f"These data sets were found for '{subject}'. Which one shall be learned from?{failed}", *lines])
+    text = "\n".join([f"These data sets were found for '{subject}'. Which one shall be learned from?", *lines,
+                      *([failed.strip()] if failed else [])])  # fmt: skip
     return Question(field="data", text=text, choices=tuple(hit.found.name for hit in hits))
 
 
@@ -125,7 +126,7 @@ def _searched(wanted: tuple[str, ...], sources: Mapping[str, Source], seconds: f
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split()) if isinstance(error, InputError | TimeoutError) else type(error).__name__
-    return text.partition(". ")[0].rstrip(".")
+    return text.partition(". ")[0].rstrip(".").rpartition("cannot be reached: ")[2]
 
 
 def _hits(found: Iterable[Found], wanted: Sequence[str]) -> Iterable[Hit]:
