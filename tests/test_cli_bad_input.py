@@ -90,7 +90,9 @@ def metric(words: str, *says: str) -> Call:
 FILES = {
     "missing": Call(("'tabel.csv' does not exist", "table.csv"), data=("tabel.csv",)),
     "no_path": Call("is not a path", data=(" ",)),
-    "link": Call("links are not fetched", data=("https://example.com/a.csv",)),
+    "link": Call(("127.0.0.1:9/a.csv cannot be reached", "network"), data=("http://127.0.0.1:9/a.csv",)),
+    "unknown_link": Call(("ftp:// links are not fetched", "https:"), data=("ftp://example.com/a.csv",)),
+    "unknown_set": Call(("no data set 'whine'", "wine"), data=("sklearn:whine",)),
     "folder_without_data": Call("holds no table", data=("empty",), before=lambda folder: (folder / "empty").mkdir()),
     "empty": Call("is empty", table=b""),
     "blank": Call("is empty", table=b"\n  \n\n"),

@@ -16,7 +16,7 @@ LAYERS = (
     ("graph",),
     ("nodes",),
     ("agents", "verifiers"),
-    ("tasks", "search", "knowledge", "execution", "delivery", "llm"),
+    ("tasks", "search", "knowledge", "fetching", "execution", "delivery", "llm"),
     ("records", "settings", "events", "errors", "frames"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -499,6 +499,21 @@ class Bundle(Record):
     """One member and fold trained again from the bundle's own code."""
 
 
+class Submission(Record):
+    """Predictions of the rows of the user's own file without target, in the form that its sample shows."""
+
+    path: str
+    file: str
+    """Name of the file whose rows were predicted."""
+    rows: int
+    form: str
+    """Columns, and what the predictions are, in words."""
+    ok: bool
+    """Whether the written file was found to have the columns, the ids in their order, and a prediction in each row."""
+    text: str = ""
+    """What the check found."""
+
+
 class ModelCall(Record):
     """One request to a language model, as the ledger holds it."""
 
@@ -537,6 +552,8 @@ class Report(Record):
     revisions: int = 0
     bundle: str | None = None
     predictions: str | None = None
+    submission: Submission | None = None
+    """Only where the data hold rows without target that are to be predicted, as in a competition."""
     report: str | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
     cost: dict[str, float] = Field(default_factory=dict)

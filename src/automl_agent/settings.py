@@ -43,6 +43,12 @@ class Settings(BaseModel):
         default="auto",
         description="Where generated code runs: auto, require (refuse a weak sandbox), off, or package.module:Class.",
     )
+    max_download: float = Field(
+        default=500.0, ge=0, description="Megabytes that links and named data may load; 0 switches fetching off."
+    )
+    download_timeout: float = Field(
+        default=300.0, gt=0, description="Seconds that loading data may take; half of what is left at most."
+    )
     plan_only: bool = Field(default=False, description="Stop after the plans are made; nothing is trained.")
     clarify: bool = Field(default=True, description="Ask when too little was said; needs a checkpointer.")
     home: str | None = Field(

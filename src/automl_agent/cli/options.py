@@ -69,7 +69,10 @@ def _add_run(commands: Commands[Parser]) -> None:
     run = _command(commands, "run", "run:run", "make a model from a request in plain words")
     run.add_argument("words", nargs="?", metavar="REQUEST", help="what you want, in plain words")
     data = run.add_argument_group("data")
-    data.add_argument("--data", nargs="+", action="extend", metavar="PATH", help="files or folders")
+    places = (
+        "files or folders; also links and names: https://..., openml:credit-g, hf:imdb, kaggle:titanic, sklearn:wine"
+    )
+    data.add_argument("--data", nargs="+", action="extend", metavar="PATH", help=places)
     data.add_argument("--test-data", metavar="PATH", help="your own test file, with the target column")
     task = run.add_argument_group("what is meant (overrules what is inferred)")
     task.add_argument("--family", metavar="NAME", help="task family, e.g. tabular_regression")
@@ -102,6 +105,7 @@ def _add_limits(run: Parser) -> None:
     limits.add_argument("--budget", type=_number, metavar="SECONDS", help="from the start to the result (120)")
     limits.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials")
     limits.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
+    limits.add_argument("--max-download", type=_number, metavar="MB", help="of links and named data (500); 0: none")
     limits.add_argument("--cpus", type=_whole, metavar="N", help="worker processes (all cores)")
     limits.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")
 

@@ -75,14 +75,18 @@ def measure(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
     }
 
 
-def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto") -> dict[str, Any]:
-    """Predict the locked test rows (inputs only): `out/scores.npy`, with intervals `out/bounds.npy` (2, rows), and the
-    seconds that it took."""
+def predict_test(bundle: str, data: str, out: str, sandbox: str = "auto", rows: str = "test") -> dict[str, Any]:
+    """Predict the locked test rows (inputs only), or others of the data folder: `out/scores.npy`, with intervals
+    `out/bounds.npy` (2, rows), and the seconds that it took.
+
+    Args:
+        rows: `test`, or `unlabelled` for the rows of a user's file without target.
+    """
     import numpy as np
     import pandas as pd
 
     with loaded(Path(bundle), sandbox) as model:
-        frame = model.typed(pd.read_parquet(Path(data) / "test.parquet"))
+        frame = model.typed(pd.read_parquet(Path(data) / f"{rows}.parquet"))
         started = time.perf_counter()
         scores = model.predict_scores(frame)
         seconds = time.perf_counter() - started

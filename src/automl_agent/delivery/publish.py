@@ -17,7 +17,7 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-RESULTS = ("bundle", "predictions.csv", "report.html", "result.json")
+RESULTS = ("bundle", "predictions.csv", "submission.csv", "report.html", "result.json")
 """What a run writes into its output folder."""
 
 

@@ -133,9 +133,18 @@ def _places(report: Report) -> list[str]:
         "bundle": (report.bundle, "the model, with all that it needs to run"),
         "report": (report.report, f"open it in a browser{missed}"),
         "predictions": (report.predictions, "the test rows with what the model says"),
+        "submission": (report.submission and report.submission.path, _submitted(report)),
     }
     width = max((len(_short(place)) for place, _ in named.values() if place), default=0)
     return [f"  {name:<12}{_short(place):<{width}}  {what}" for name, (place, what) in named.items() if place]
+
+
+def _submitted(report: Report) -> str:
+    """What was made of the rows without target."""
+    made = report.submission
+    if made is None:
+        return ""
+    return f"the {made.rows:,} rows of {made.file} predicted; {made.form}" + ("" if made.ok else f"; {made.text}")
 
 
 def _next(report: Report) -> list[str]:

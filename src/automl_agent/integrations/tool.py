@@ -31,7 +31,7 @@ class ToolInput(BaseModel):
     request: str = Field(
         description="What to predict and what matters, in plain words, with limits: 'F1 at least 0.6'."
     )
-    data: str | list[str] | None = Field(None, description="Path of the table, or several.")
+    data: str | list[str] | None = Field(None, description="Path or link of the table, or openml:NAME; or several.")
     target: str | None = Field(None, description="Column to predict, when the words do not make it clear.")
     positive: str | None = Field(None, description="Class that counts as positive, as written in the data.")
     metric: str | None = Field(None, description="Metric to optimise, such as f1, roc_auc or rmse.")

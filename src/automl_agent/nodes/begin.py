@@ -28,6 +28,7 @@ _FRESH: dict[str, Any] = {
     "solution": None,
     "grade": None,
     "bundle": None,
+    "submission": None,
     "report": None,
     "warnings": None,
     "progress": None,

@@ -12,6 +12,7 @@ from automl_agent.delivery.bundle import finalise, size_mb
 from automl_agent.delivery.checks import check_retrain, check_server
 from automl_agent.delivery.predictions import write_predictions
 from automl_agent.delivery.publish import publish
+from automl_agent.delivery.submission import wanted, write_submission
 from automl_agent.errors import JobError
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
@@ -23,6 +24,7 @@ from automl_agent.search.runner import Work
 SERVER_TIMEOUT = 60.0
 RETRAIN_TIMEOUT = 180.0
 IMPORTANCE_TIMEOUT = 30.0
+SUBMISSION_TIMEOUT = 120.0
 REPORT_SECONDS = 3.0
 """Kept for the report that follows."""
 
@@ -34,12 +36,14 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     artifact, facts = stage.artifacts.create(stage.run_id, "delivery")
     sandbox = stage.settings.sandbox
     importance = _start_importance(stage, task, folder, data)
+    predicting = _start_submission(stage, folder, data, facts) if wanted(data) else None
     with ThreadPoolExecutor(max_workers=2) as threads:
         server = threads.submit(check_server, folder, SERVER_TIMEOUT, sandbox)
         sampled = _sampled(solution)
         retrain = None if sampled else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox)
         checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
+    scores, failed = _submitted(predicting, facts) if predicting else (None, "")
     missed = not state["verdicts"]["grade"].passed
     curve = _learning_curve(stage, task, profile, solution) if missed else []
     write_durably(facts / "importance.json", json.dumps(ranked))
@@ -67,7 +71,12 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         server=checked[0],
         retrain=checked[1],
     )
-    return {"bundle": bundle, "delivery": artifact}
+    (out / "submission.csv").unlink(missing_ok=True)  # of an earlier run
+    submission = None if scores is None else write_submission(out / "submission.csv", data, folder, scores)
+    if submission is not None and not submission.ok:
+        failed = f"submission.csv is not as it should be: {submission.text}"
+    warnings = {"submission": failed} if failed else {}
+    return {"bundle": bundle, "delivery": artifact, "submission": submission, "warnings": warnings}
 
 
 def _sampled(solution: Solution) -> bool:
@@ -86,6 +95,25 @@ def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) ->
         "sandbox": stage.settings.sandbox,
     }
     return stage.pool.submit(Job("automl_agent.delivery.jobs:importance", arguments, timeout=IMPORTANCE_TIMEOUT))
+
+
+def _start_submission(stage: Stage, bundle: Path, data: Path, out: Path) -> Future[dict[str, Any]]:
+    """Predict the user's rows without target by the bundle, before it is completed."""
+    arguments = {"bundle": str(bundle), "data": str(data), "out": str(out), "sandbox": stage.settings.sandbox,
+                 "rows": "unlabelled"}  # fmt: skip
+    return stage.pool.submit(Job("automl_agent.delivery.jobs:predict_test", arguments, timeout=SUBMISSION_TIMEOUT))
+
+
+def _submitted(future: Future[dict[str, Any]], out: Path) -> tuple[Any, str]:
+    """What the bundle says of these rows; or `None`, and why: the model is delivered all the same."""
+    import numpy as np
+
+    try:
+        future.result(timeout=SUBMISSION_TIMEOUT)
+        return np.load(out / "scores.npy", allow_pickle=False), ""
+    except (JobError, TimeoutError) as error:
+        future.cancel()
+        return None, f"The rows without target were not predicted: {error or 'no time left'}"
 
 
 def _finished(future: Future[dict[str, Any]], stage: Stage) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""Stage 2: words and a first look at the data become a typed task, or a question. And `clarify`, which asks it."""
+"""Stage 2: words and a first look at the data become a typed task, or a question. And `clarify`, which asks it.
+
+Links and names of data sets become local files first, so that all that follows, a resumed run too, sees paths.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from langgraph.types import interrupt
 
 from automl_agent.delivery.summary import requirement
 from automl_agent.events import Understood
+from automl_agent.fetching.finding import asks_to_find, offered
+from automl_agent.fetching.registry import sources
+from automl_agent.fetching.resolving import described, localised, suggested_target, told_target
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import Question, Request, TaskSpec
@@ -15,19 +21,44 @@ from automl_agent.tasks.registry import families
 
 READING = 0.2
 """Share of the budget that a language model may take to read a request."""
+FETCHING = 0.5
+"""Share of what is left of the budget that loading data may take: without time for models they are of no use."""
 
 
 def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.plan_only:
         stage.pool.prepare()  # workers import while this process reads
-    understood = stage.services.team.understand(
-        stage.request, families(), stage.language_model, stage.patience(READING)
+    home, settings = stage.settings.home_path, stage.settings
+    request = localised(
+        stage.request,
+        home,
+        max_mb=settings.max_download,
+        seconds=min(settings.download_timeout, FETCHING * stage.left()),
+        say=stage.remark,
     )
+    understood = _understood(request, stage)
     if isinstance(understood, Question):
-        return {"question": understood, "task": None}
+        if understood.field == "data" and asks_to_find(request.words):
+            understood = offered(understood, request.words, sources(), online=settings.max_download > 0)
+        return {"question": understood, "task": None, "request": request}
+    understood = described(understood, home)
     stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))
     warnings = {f"task-{index}": text for index, text in enumerate(understood.warnings)}
-    return {"task": understood, "question": None, "warnings": warnings}
+    return {"task": understood, "question": None, "warnings": warnings, "request": request}
+
+
+def _understood(request: Request, stage: Stage) -> TaskSpec | Question:
+    """The task; where only the target is open, and the source of the data names one, that one is taken."""
+
+    def understand(request: Request) -> TaskSpec | Question:
+        return stage.services.team.understand(request, families(), stage.language_model, stage.patience(READING))
+
+    understood = understand(request)
+    suggested = suggested_target(request, stage.settings.home_path)
+    if suggested is None or not isinstance(understood, Question) or understood.field != "target":
+        return understood
+    again = understand(request.model_copy(update={"target": suggested[0]}))
+    return again if isinstance(again, Question) else told_target(again, *suggested)
 
 
 def clarify(state: State, stage: Stage) -> dict[str, Any]:

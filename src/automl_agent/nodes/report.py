@@ -81,6 +81,7 @@ def _delivered(state: State, stage: Stage) -> Report:
         constraints=verdict.checks,
         bundle=bundle.path,
         predictions=str(Path(state["out"]) / "predictions.csv"),
+        submission=state.get("submission"),
         **_common(state, stage),
     )
     result = told(state, stage, result)
@@ -233,6 +234,7 @@ def _content(state: State, stage: Stage, result: Report) -> ReportContent:
         grade=grade,
         grade_folder=stage.artifacts.path(grade.details),
         bundle=bundle,
+        submission=state.get("submission"),
         notes=tuple(state.get("notes", ())),
         plans=tuple(state["plans"].values()),
         results=tuple(state.get("results", {}).values()),

@@ -19,6 +19,7 @@ from automl_agent.records import (
     Report,
     Request,
     Solution,
+    Submission,
     SubTask,
     TaskResult,
     TaskSpec,
@@ -104,6 +105,7 @@ class State(TypedDict, total=False):
     solution: Solution | None
     grade: Grade | None
     bundle: Bundle | None
+    submission: Submission | None
     report: Report | None
     """Set last of all: its presence is what 'finished' means."""
     progress: Annotated[dict[str, float], by_key]

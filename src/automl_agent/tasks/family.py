@@ -102,6 +102,10 @@ class Peek:
     rows: int
     """Rows looked at."""
     columns: tuple[PeekColumn, ...] = ()
+    target: str = ""
+    """The column that the data themselves show to be the target: the only one that a test file beside them lacks."""
+    question: Question | None = None
+    """What must be answered before it is clear what the data are, such as how several tables belong together."""
 
     def column(self, name: str) -> PeekColumn | None:
         return next((column for column in self.columns if column.name == name), None)

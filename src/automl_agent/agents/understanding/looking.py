@@ -41,7 +41,7 @@ class Look:
 
 
 def look_at(request: Request, families: Mapping[str, TaskFamily]) -> Look | Question:
-    """Look at the data of a request; without data there is a question.
+    """Look at the data of a request; without data, or where it is not clear what they are, there is a question.
 
     Raises:
         InputError: when a family or column that was given does not exist, or no family can use the data.
@@ -50,6 +50,8 @@ def look_at(request: Request, families: Mapping[str, TaskFamily]) -> Look | Ques
     if not request.data and not request.test_data:
         return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
     look = Look(request, families, _peeks(request, _asked(request, families)))
+    if (open_question := next((peek.question for peek in look.peeks.values() if peek.question), None)) is not None:
+        return open_question
     return replace(look, request=_checked_columns(request, look.table))
 
 

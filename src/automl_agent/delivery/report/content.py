@@ -21,6 +21,7 @@ from automl_agent.records import (
     Note,
     Plan,
     Solution,
+    Submission,
     TaskResult,
     TaskSpec,
     Trial,
@@ -54,6 +55,8 @@ class ReportContent:
     """Of the test rows: `truth.npy` (what the family scores against), `scores.npy` (rows, classes) or (rows,), and with
     intervals `bounds.npy` (2, rows)."""
     bundle: Bundle
+    submission: Submission | None = None
+    """Predictions of the user's own rows without target."""
     notes: tuple[Note, ...] = ()
     plans: tuple[Plan, ...] = ()
     results: tuple[TaskResult, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import InputError
 from automl_agent.records import DataProfile, Finding, Request, TaskSpec
-from automl_agent.tasks.tables import leakage, profiling
+from automl_agent.tasks.tables import leakage, profiling, unlabelled
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
 from automl_agent.tasks.tables.partition import divide, row_hashes
@@ -22,7 +22,7 @@ from automl_agent.tasks.tables.selecting import (
     measured_column,
     select_columns,
 )
-from automl_agent.tasks.tables.sources import ACCEPTED, Source, find_sources
+from automl_agent.tasks.tables.sources import ACCEPTED, Source, Sources, find_sources
 from automl_agent.tasks.tables.targets import find_column, read_target
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
     table = read_table(sources.table)
-    findings = list(table.findings)
+    findings = [*table.findings, *_beside(sources, task.target or "")]
     schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings)
-    brought = _own_test(sources.test, sources.test_is_sure, schema, findings) if sources.test else None
+    given = read_table(sources.test) if sources.test else None
+    brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
     del table
     share = None if brought else test_share
     division = divide(rows.frame, rows.target, classes=len(schema["classes"]), share=share, seed=seed, **extra)
@@ -71,6 +72,8 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     train, test = _learned_classes(schema, train, test, findings)
     materials = _measure(schema, selection, train, test, division.folds, findings, own_test=brought is not None)
     write(materials, folder, private)
+    if given and sources.test and not brought:
+        findings.append(unlabelled.keep(folder, given, sources.test, sources.sample, schema, task.metric))
     repeated = round(division.repeated * len(train.target) / len(rows.target))
     return _profile(task, materials, findings, division.words, repeated)
 
@@ -132,21 +135,43 @@ def _groups(frame: pd.DataFrame, roles: Roles) -> Array | None:
     return codes.astype(np.int64)
 
 
-def _own_test(source: Source, sure: bool, schema: dict[str, Any], findings: list[Finding]) -> Rows | None:
+def _beside(sources: Sources, target: str) -> list[Finding]:
+    """What became of tables besides the training and the test table.
+
+    Raises:
+        InputError: the target is a column of a table that was joined: its rows are not the rows to be predicted.
+    """
+    found = []
+    for each in sources.joined:
+        if target.casefold() in map(str.casefold, each.columns):
+            text = f"{target!r}, the target, is a column of {each.name}, of which one row belongs to several rows here."
+            hint = f"Give {each.name} alone, with what shall be known from the other table added to it as columns."
+            raise InputError(text, hint=hint)
+        text = (
+            f"{each.name} ({each.rows:,} rows, {len(each.columns)} columns) was joined by {each.key!r}, many rows to"
+            f" one; {each.lost:,} rows found no partner. Rows to be predicted need these columns: the joined table is"
+            f" {sources.table.path}"
+        )
+        found.append(Finding(kind="joined", columns=each.columns, count=each.lost, text=text, action="joined"))
+    tables = [each for each in sources.unused if each.path.suffix.lower() != ".txt"]
+    if tables:
+        names = ", ".join(each.name for each in tables[:5]) + (", ..." if len(tables) > 5 else "")
+        text = f"tables beside the pair of train and test that were not used: {names}"
+        found.append(Finding(kind="unused_table", count=len(tables), text=text, action="ignored"))
+    return found
+
+
+def _own_test(table: Table, source: Source, sure: bool, schema: dict[str, Any], findings: list[Finding]
+              ) -> Rows | None:  # fmt: skip
     """The rows of the user's own test file; `None` when it has no targets and was taken for a test by its name only."""
     from automl_agent.tasks.tables.shared.table_io import encode_target, typed
 
-    table = read_table(source)
     names = [str(name) for name in table.frame.columns]
     try:
         target = find_column(schema["target"], names, f"the target, in the test data {source.name!r}")
     except InputError:
         if sure:
             raise
-        text = (
-            f"{source.name!r} has no target column: it is no test, and a part of the training data was locked instead"
-        )
-        findings.append(Finding(kind="test_without_target", text=text, action="ignored"))
         return None
     missing = tuple(column["name"] for column in schema["columns"] if column["name"] not in names)
     if len(missing) == len(schema["columns"]):

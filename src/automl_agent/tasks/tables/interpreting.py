@@ -9,6 +9,7 @@ from typing import Literal
 from automl_agent.errors import InputError
 from automl_agent.records import Inference, Question, Request
 from automl_agent.tasks.family import MetricSpec, Peek, PeekColumn, Reading
+from automl_agent.tasks.tables.joining import SPOKEN
 from automl_agent.tasks.words import cues, text
 from automl_agent.tasks.words.columns import TARGETS, numeric, plausible, require_column
 from automl_agent.tasks.words.mentions import said_roles
@@ -61,6 +62,9 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     matches = _matches(request, words, peek, metrics, used)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     chosen = decided(matches)
+    if peek.target and peek.target not in used and not (matches and certain(matches)):
+        reason = f"'{peek.target}' is the only column that {peek.sources[-1]} lacks."
+        matches = chosen = (Match(peek.target, 0.9, reason),)
     if wish:
         meant = chosen[0].column if len(chosen) == 1 and certain(matches) else None
         return Reading(0.3, meant, question=_not_served(wish, kind))
@@ -99,7 +103,7 @@ def _matches(request: Request, words: str, peek: Peek, metrics: Mapping[str, Met
     if request.target:
         return (Match(require_column(request.target, peek, "target"), 1.0, "Given by the caller."),)
     masked = [(mention.start, mention.end) for mention in metric_mentions(words, metrics)]
-    masked += [match.span() for match in _REASON.finditer(text.low(words))]
+    masked += [match.span() for pattern in (_REASON, SPOKEN) for match in pattern.finditer(text.low(words))]
     return find_target(words, peek, without=without, masked=masked)
 
 

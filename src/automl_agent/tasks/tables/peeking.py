@@ -42,7 +42,17 @@ def _peek(sources: Sources, _modified: int, _size: int) -> Peek:
     frame = table.frame.iloc[::step]
     columns = tuple(_column(frame[name], table.options["decimal"]) for name in frame.columns)
     names = tuple(source.name for source in (sources.table, sources.test) if source)
-    return Peek(sources=names, modality="table", rows=len(frame), columns=columns)
+    target = _lacking(sources, [column.name for column in columns])
+    return Peek(names, "table", len(frame), columns, target, sources.question)
+
+
+def _lacking(sources: Sources, names: list[str]) -> str:
+    """The only column that a test file beside the table lacks; empty when there is no such file or column."""
+    if sources.test is None:
+        return ""
+    there = {str(name) for name in read_table(sources.test, limit=20).frame.columns}
+    lacking = [name for name in names if name not in there]
+    return lacking[0] if len(lacking) == 1 and len(there) > 1 else ""
 
 
 def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from automl_agent.errors import InputError
-from automl_agent.records import Request
+from automl_agent.records import Question, Request
 
 SUFFIXES = (
     ".csv",
@@ -33,6 +33,8 @@ MAX_MEMBERS = 1000
 MAX_FILES = 10_000
 _TRAIN = re.compile(r"(^|[^a-z])(train|training)([^a-z]|$)")
 _TEST = re.compile(r"(^|[^a-z])(test|testing|holdout)([^a-z]|$)")
+_SAMPLE = re.compile(r"submission|submit")
+"""The name of a file that shows what predictions of the test rows shall look like."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,17 @@ class Source:
 
     path: Path
     member: str | None = None
+    title: str = ""
+    """What it is called where that is not the name of the file."""
 
     @property
     def name(self) -> str:
-        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+        return self.title or (f"{self.path.name}/{self.member}" if self.member else self.path.name)
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and suffixes, lower case."""
+        return PurePosixPath(self.member or self.path.name).name.lower().partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,28 @@ class Sources:
     test: Source | None = None
     test_is_sure: bool = False
     """Whether the user said that this is the test, instead of a file's name."""
+    sample: Source | None = None
+    """Shows what predictions of a test without target shall look like."""
+    unused: tuple[Source, ...] = ()
+    """Tables beside a pair of train and test."""
+    joined: tuple[Joined, ...] = ()
+    """The tables that `table` was made of, besides the one whose rows it has."""
+    question: Question | None = None
+    """Asked when it is not clear how several tables belong together; `table` is then the likeliest one alone."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A table that was joined to another one."""
+
+    name: str
+    key: str
+    """The column of the other table that says which row belongs to it."""
+    columns: tuple[str, ...]
+    """What it added, as called now."""
+    rows: int
+    lost: int
+    """Rows that found no partner."""
 
 
 def find_sources(request: Request) -> Sources | None:
@@ -77,17 +108,28 @@ def find_sources(request: Request) -> Sources | None:
     if len(found) == 1:
         return Sources(found[0], tests[0] if tests else None, bool(tests))
     pair = _pair(found)
+    if pair is None and not tests and (related := _related(found, request)) is not None:
+        return related
     if pair is None:
         names = ", ".join(source.name for source in found[:8]) + (", ..." if len(found) > 8 else "")
         hint = "Give one table, or two whose names say train and test."
         raise InputError(f"{len(found)} tables were found ({names}); it is not clear which one is meant.", hint=hint)
-    return Sources(pair[0], tests[0] if tests else pair[1], bool(tests))
+    rest = [source for source in found if source not in pair]
+    samples = [source for source in rest if _SAMPLE.search(source.stem)]
+    unused = tuple(source for source in rest if source not in samples)
+    return Sources(pair[0], tests[0] if tests else pair[1], bool(tests), samples[0] if samples else None, unused)
+
+
+def _related(found: list[Source], request: Request) -> Sources | None:
+    from automl_agent.tasks.tables.joining import MOST, related
+
+    return related(tuple(found), request) if 2 <= len(found) <= MOST else None
 
 
 def _pair(found: list[Source]) -> tuple[Source, Source] | None:
-    stems = [PurePosixPath(source.member or source.path.name).name.lower() for source in found]
-    train = [source for source, stem in zip(found, stems, strict=True) if _TRAIN.search(stem)]
-    test = [source for source, stem in zip(found, stems, strict=True) if _TEST.search(stem)]
+    plain = [source for source in found if not _SAMPLE.search(source.stem)]
+    train = [source for source in plain if _TRAIN.search(source.stem)]
+    test = [source for source in plain if _TEST.search(source.stem)]
     return (train[0], test[0]) if len(train) == 1 and len(test) == 1 and train != test else None
 
 
@@ -96,7 +138,7 @@ def _expand(given: str) -> list[Source] | None:
     if "\0" in given or not given.strip():
         raise InputError(f"{given!r} is not a path.")
     if re.match(r"[a-z][a-z0-9+.-]*://", given):
-        raise InputError(f"{given!r} is a link; links are not fetched.", hint="Download the file and give its path.")
+        raise InputError(f"{given!r} is a link that was not fetched.", hint="Download the file and give its path.")
     path = Path(given).expanduser()
     try:
         mode = path.stat().st_mode
