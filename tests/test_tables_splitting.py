@@ -220,8 +220,10 @@ def test_samples_of_folds(tmp_path):
     pd.testing.assert_frame_equal(rows, part.valid)
     other = dataset.load_fold(folder, 1, rows=150, seed=6)
     assert not part.train.equals(other.train)
-    with pytest.raises(ValueError, match="no fold 8"):
-        dataset.load_fold(folder, 8)
+    everything = dataset.load_fold(folder, 8)  # the number after the last fold leaves nothing out
+    assert len(everything.target) == len(dataset.load(folder).target)
+    with pytest.raises(ValueError, match="no fold 9"):
+        dataset.load_fold(folder, 9)
 
 
 def test_training_and_test_frames_survive_the_disk(tmp_path):
