@@ -92,11 +92,13 @@ def run(task: Task, budget: float, place: Path) -> dict[str, object]:
                       target=task.target, metric=task.metric, budget=budget)  # fmt: skip
     started = time.perf_counter()
     out = build_graph(settings=Settings(home=str(place / "home"), out=str(place / "out"))).invoke({"request": request})
-    report = out["report"]
-    members = [[member.candidate, round(member.weight, 3)] for member in out["solution"].members]
+    report, bundle = out["report"], Path(out["bundle"].path)
+    solution, metrics = (json.loads((bundle / name).read_text()) for name in ("model/solution.json", "metrics.json"))
     return {"metric": task.metric, "floor": task.floor, "score": report.score, "status": report.status,
             "validation": report.metric["validation"], "seconds": round(time.perf_counter() - started, 1),
-            "latency_ms": out["solution"].latency_ms, "members": members}  # fmt: skip
+            "latency_ms": metrics["latency_ms"], "http_ms": metrics["http_ms"], "size_mb": metrics["size_mb"],
+            "members": [[member["candidate"], round(member["weight"], 3)] for member in solution["members"]],
+            }  # fmt: skip
 
 
 def main() -> None:
@@ -112,7 +114,9 @@ def main() -> None:
             scores.append(found["score"])
             print(json.dumps({"set": name, "run": number, "budget": given.budget, **found}), flush=True)
         if len(scores) > 1:
-            print(json.dumps({"set": name, "runs": len(scores), "floor": found["floor"], "mean": float(np.mean(scores))}))
+            print(
+                json.dumps({"set": name, "runs": len(scores), "floor": found["floor"], "mean": float(np.mean(scores))})
+            )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "text": "text=COLUMN, the column of texts, or two with a comma between",
-    "embedding": "embedding=FOLDER, weights of your own for sentence embeddings (tokenizer.json and .onnx or .safetensors)",
+    "embedding": "embedding=FOLDER, your own weights for embeddings (tokenizer.json and one .onnx or .safetensors)",
 }
 LONGEST = 100_000
 """Characters of one text that models read (`text_terms.py`)."""

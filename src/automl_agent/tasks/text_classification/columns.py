@@ -24,5 +24,7 @@ def named_texts(options: Mapping[str, Scalar], names: Collection[str], source: s
     for name in found:
         if name not in names:
             near = nearest(name, list(names), 5) or sorted(names)[:5]
-            raise InputError(f"There is no column {name!r} in {source!r} (option text).", hint=f"Nearest: {', '.join(near)}.")
+            raise InputError(
+                f"There is no column {name!r} in {source!r} (option text).", hint=f"Nearest: {', '.join(near)}."
+            )
     return tuple(dict.fromkeys(found))

@@ -83,7 +83,9 @@ def _as_table(request: Request, peek: Peek, texts: tuple[str, ...], metrics: Map
 def _as_text(reading: Reading, texts: tuple[str, ...], target: PeekColumn, guessed: bool) -> Reading:
     """The reading of a table as one of texts."""
     told = " and ".join(f"'{name}'" for name in texts)
-    reason = f"{told} {'holds' if len(texts) == 1 else 'hold'} texts, '{target.name}' {target.distinct} different labels."
+    reason = (
+        f"{told} {'holds' if len(texts) == 1 else 'hold'} texts, '{target.name}' {target.distinct} different labels."
+    )
     inferences = [
         Inference(field="family", value="text_classification", reason=reason, sure=inference.sure)
         if inference.field == "family"

@@ -13,10 +13,11 @@ from text_terms import WordTerms, words
 Array = npt.NDArray[Any]
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+| -- ")
-_DENIALS = frozenset(
+_DENYING = (
     "no not never none nor neither without cannot only unlike however although but except isn't aren't don't doesn't "
-    "didn't won't can't nicht kein keine nie ohne pas sans jamais nunca sin ni".split()
+    "didn't won't can't nicht kein keine nie ohne pas sans jamais nunca sin ni"
 )
+_DENIALS = frozenset(_DENYING.split())
 NAMES = ("words of the first", "words of the second", "shared share of the first", "weighted share of the first",
          "shared share of all", "weighted share of the second", "shared pairs of words", "best sentence",
          "mean sentence", "place of the best sentence", "sentences", "words of the best sentence",

@@ -89,7 +89,11 @@ def read_file(path: Path) -> pd.DataFrame:
 
 def decoded(content: bytes) -> str | None:
     """The text of a file: by its byte order mark, as UTF-8, or else as Windows-1252; `None` when it is no text."""
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if content.startswith(mark):
             return content.decode(name, "replace")
     if b"\0" in content:

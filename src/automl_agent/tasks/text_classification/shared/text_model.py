@@ -29,7 +29,7 @@ class TextModel(TableModel):
     """
 
     def learn(self, texts: list[list[str]], side: Array, codes: Array) -> None:  # type: ignore[override]
-        """Learn from columns of texts, the other columns as a matrix (rows, width), and the codes of present classes."""
+        """Learn from columns of texts, the others as a matrix (rows, width), and the codes of the present classes."""
         raise NotImplementedError
 
     def answer(self, texts: list[list[str]], side: Array) -> Array:  # type: ignore[override]

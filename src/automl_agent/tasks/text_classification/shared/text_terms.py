@@ -1,7 +1,7 @@
 """Texts as weighted terms: words and pairs of words with a vocabulary, runs of letters by their hash.
 
-Rows are sparse, sublinear in the count of a term, weighted by its inverse document frequency and of length one (Manning,
-Raghavan & Schuetze 2008, chapter 6).
+Rows are sparse, sublinear in the count of a term, weighted by its inverse document frequency, and of length one
+(Manning, Raghavan & Schuetze 2008, chapter 6).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class WordTerms:
         codes, starts = _coded(texts, places, grow=True)
         rows = len(texts)
         found = _documents(codes, starts, len(places))
-        kept = np.flatnonzero((found >= self.fewest) & (found <= max(0.95 * rows, 1)))
+        kept = np.flatnonzero(found >= self.fewest)
         kept = kept[np.argsort(-found[kept], kind="stable")[: self.most]]
         names = list(places)
         self.words = sorted(names[place] for place in kept.tolist())

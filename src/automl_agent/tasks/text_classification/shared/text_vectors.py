@@ -39,7 +39,10 @@ def installed() -> tuple[Path, Path] | None:
     if found is None or not found.submodule_search_locations or importlib.util.find_spec("tokenizers") is None:
         return None
     root = Path(found.submodule_search_locations[0])
-    files = (root / "tokenizers" / "l2_supercat_tokenizer_config.json", root / "weights" / "l2_supercat_256.safetensors")
+    files = (
+        root / "tokenizers" / "l2_supercat_tokenizer_config.json",
+        root / "weights" / "l2_supercat_256.safetensors",
+    )
     return files if all(file.is_file() for file in files) else None
 
 
