@@ -13,8 +13,8 @@ TITLE = "Linear model on words"
 TAGS = ("linear", "words", "tf-idf", "tfidf", "bag of words", "support vector machine", "svm", "logistic regression")
 PORTFOLIO = [
     {"loss": "hinge", "C": 1.0, "pairs": True},
-    {"loss": "logistic", "C": 10.0, "pairs": True},
     {"loss": "hinge", "C": 0.3, "pairs": True},
+    {"loss": "logistic", "C": 10.0, "pairs": True},
     {"loss": "hinge", "C": 0.3, "pairs": False},
 ]
 SPACE = {

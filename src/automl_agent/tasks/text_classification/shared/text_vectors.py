@@ -29,7 +29,7 @@ KEPT = 100_000
 """Vectors that a process keeps."""
 
 _known: dict[tuple[str, str], Array] = {}
-"""(encoder, text) -> vector."""
+"""(encoder, text) -> vector; an encoder is known by size and time of its files, which a hard link shares."""
 _loaded: dict[str, TextVectors] = {}
 
 
@@ -76,7 +76,7 @@ class TextVectors:
         from tokenizers import Tokenizer
 
         self.files = (tokenizer, weights)
-        self.name = f"{weights.name}-{weights.stat().st_size}-{tokenizer.stat().st_size}"
+        self.name = "|".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in (weights.stat(), tokenizer.stat()))
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -101,7 +101,7 @@ class TextVectors:
         return _loaded[key]
 
     def embed(self, texts: Sequence[str]) -> Array:
-        """(rows,) texts -> (rows, width) float32, each of length one; an empty text is all zeros."""
+        """(rows,) texts -> (rows, width) float32, each of length one (by a table, an empty text is all zeros)."""
         unknown = list(dict.fromkeys(text for text in texts if (self.name, text) not in _known))
         if len(_known) + len(unknown) > KEPT:
             _known.clear()
@@ -129,8 +129,8 @@ class TextVectors:
                 shutil.copyfile(source, folder / name)
 
     def _embedded(self, texts: list[str]) -> Array:
-        found = self._tokenizer.encode_batch_fast([text[:LONGEST] for text in texts],
-                                                  add_special_tokens=self._table is None)  # fmt: skip
+        special = self._table is None
+        found = [self._tokenizer.encode(text[:LONGEST], add_special_tokens=special) for text in texts]  # in one thread
         tokens = [np.array(one.ids, dtype=np.int64) for one in found]
         vectors = np.stack([self._mean(ids) for ids in tokens]) if self._table is not None else self._seen(tokens)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
