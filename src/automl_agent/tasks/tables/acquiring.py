@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,31 +38,49 @@ PROGRAM = "program"
 """Option: a language model writes a whole program, since the work is more than a prediction row by row."""
 
 
-def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float, kind: Kind
-            ) -> DataProfile:  # fmt: skip
+@dataclass(frozen=True)
+class Ways:
+    """What another family of tables does in its own way."""
+
+    what: str = "tables"
+    options: Mapping[str, str] = field(
+        default_factory=lambda: {PROGRAM: f"{PROGRAM}=true: a language model writes a whole program."}
+    )
+    """The options that there are, with what to write."""
+    find: Callable[[Request], Sources | None] = find_sources
+    read: Callable[[Source], Table] = read_table
+    select: Callable[[pd.DataFrame, Roles, str], Selection] = select_columns
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """What the schema holds besides."""
+
+
+def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, seed: int, test_share: float, kind: Kind,
+            ways: Ways | None = None) -> DataProfile:  # fmt: skip
     """Make the data folder of a task (`dataset.py` reads it).
 
     Args:
         folder: gets training rows, folds, schema, column facts and test *inputs*.
         private: gets the test targets; nothing else does.
         kind: what the target is taken for.
+        ways: what the family does in its own way.
 
     Raises:
         InputError: the data cannot be used; nothing is written then.
     """
-    unknown = sorted(set(task.options) - {PROGRAM})
+    ways = ways or Ways()
+    unknown = sorted(set(task.options) - set(ways.options))
     if unknown:
         raise InputError(
-            f"There is no option {', '.join(unknown)} (--set) for tables.",
-            hint=f"There is {PROGRAM}=true: a language model writes a whole program.",
+            f"There is no option {', '.join(unknown)} (--set) for {ways.what}.",
+            hint=f"There is {'; '.join(ways.options.values())}",
         )
-    sources = find_sources(request)
+    sources = ways.find(request)
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
-    table = read_table(sources.table)
+    table = ways.read(sources.table)
     findings = [*table.findings, *_beside(sources, task.target or "")]
-    schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings)
-    given = read_table(sources.test) if sources.test else None
+    schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings, ways)
+    given = ways.read(sources.test) if sources.test else None
     brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
     del table
     share = None if brought else test_share
@@ -78,7 +97,7 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     return _profile(task, materials, findings, division.words, repeated)
 
 
-def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findings: list[Finding]
+def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findings: list[Finding], ways: Ways
                 ) -> tuple[dict[str, Any], Rows, Selection, dict[str, Array | None]]:  # fmt: skip
     """The draft of the schema, the labelled rows, and time and group of each."""
     from automl_agent.tasks.tables.shared.table_io import typed
@@ -90,11 +109,11 @@ def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findin
     )
     labelled = target.codes >= 0 if classes else target.codes == target.codes
     frame = table.frame if labelled.all() else table.frame[labelled]
-    selection = select_columns(frame, roles, decimal)
+    selection = ways.select(frame, roles, decimal)
     findings += [*target.findings, *selection.findings]
     schema = {"family": task.family, "kind": kind, "target": roles.target, "classes": list(target.classes),
               "positive": target.positive, "ordered": False, "read": table.options,
-              "columns": draft_columns(selection.kept), "dropped": []}  # fmt: skip
+              "columns": draft_columns(selection.kept), "dropped": [], **ways.schema}  # fmt: skip
     rows = Rows(typed(frame, schema), target.codes[labelled], frame.index.to_numpy().astype("int64"))
     return schema, rows, selection, {"times": _times(frame, roles, decimal), "groups": _groups(frame, roles)}
 

@@ -38,6 +38,8 @@ _REASON = re.compile(r"\b(?:because|so that|in order to|weil|damit|parce que|por
 """Why something is wanted: not what."""
 _CLEAR = 0.3
 """By how much a target must fit one kind of task better than the other for that to be no guess."""
+_SUREST = 0.97
+"""A family of a special kind of data can be surer."""
 _IMBALANCED = 0.35
 """Share of the rarer of two classes below which accuracy says little."""
 
@@ -176,7 +178,7 @@ def _confidence(column: PeekColumn, peek: Peek, words: str, kind: Kind, metric: 
         reason = f"'{column.name}' is a column of kind {column.kind}."
     confidence = fits[kind]
     if metric and min(fits.values()) > 0.1:  # the metric settles what the column leaves open
-        return min(confidence + 0.25, 1.0), f"{reason} {metric} is a metric of {kind}.", True
+        return min(confidence + 0.25, _SUREST), f"{reason} {metric} is a metric of {kind}.", True
     return confidence, reason, max(fits.values()) - min(fits.values()) > _CLEAR
 
 
