@@ -178,6 +178,9 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         residuals = np.abs(rows.target[seen] - prediction)
         solution = solution | {"spread": float(np.quantile(residuals, 0.9))}
     value = score(solution, rows.target[seen], prediction) if measures.known(solution["metric"]) else None
+    own = getattr(load_module(root, solution["reader"]), "score", None)
+    if value is None and own is not None:
+        value = own(solution["metric"], rows.frame[seen], rows.target[seen], prediction, schema)
     write_rest(out, solution, schema, rows, value)
     return value
 

@@ -45,7 +45,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path) -> Da
     unknown = sorted(set(task.options) - set(OPTIONS))
     if unknown:
         known = "; ".join(f"{name}: {text}" for name, text in OPTIONS.items())
-        raise InputError(f"There is no option {', '.join(unknown)} (--set) for forecasting.", hint=f"There are {known}.")
+        raise InputError(
+            f"There is no option {', '.join(unknown)} (--set) for forecasting.", hint=f"There are {known}."
+        )
     sources = find_sources(request)
     if sources is None:
         raise InputError("There are no tables of series to learn from.", hint=ACCEPTED)
@@ -133,7 +135,9 @@ def _columns(task: TaskSpec, table: SeriesTable, findings: list[Finding]) -> lis
         if found.kind in ("number", "category", "boolean"):
             columns.append({"name": name, "kind": found.kind, "format": None, "integer": found.integer,
                             "values": list(found.values), "known": True})  # fmt: skip
-    others = [name for name in kinds if name not in (*table.series, table.time, table.target, *known, *task.ignore)]
+    parts = (table.options.get("layout") or {}).get("parts", ())
+    used = {*table.series, table.time, table.target, *known, *task.ignore, *parts}
+    others = [name for name in kinds if name not in used]
     if others:
         text = (f"{len(others)} columns are not known in advance, so that they cannot help to forecast"
                 f" ({', '.join(others[:5])}); name those that are with --set known=COLUMN,...")  # fmt: skip
@@ -177,7 +181,9 @@ def _without_repeats(steps: Array, codes: Array, table: SeriesTable, given: bool
         what = "the data have several rows in one step" if given else "the same time stands in several rows"
         hint = ("Sum or average them first." if given else
                 "Name the column of the series with --set series=COLUMN, or sum the rows of a time first.")  # fmt: skip
-        raise InputError(f"Column {table.time!r}: {what}, {repeated} of {len(steps)} rows repeat an earlier one.", hint=hint)
+        raise InputError(
+            f"Column {table.time!r}: {what}, {repeated} of {len(steps)} rows repeat an earlier one.", hint=hint
+        )
     if repeated:
         text = f"{repeated} rows repeat the time of another row of their series; the last one of each was kept"
         findings.append(Finding(kind="duplicate_time", columns=(table.time,), count=repeated, text=text,
@@ -205,7 +211,9 @@ def _count_gaps(steps: Array, codes: Array, table: SeriesTable, findings: list[F
         findings.append(Finding(kind="gaps", columns=(table.target,), count=gaps, text=text, action="filled"))
 
 
-def _plan(task: TaskSpec, told: dict[str, Any], rows: Rows, steps: Array, codes: Array, findings: list[Finding]) -> None:
+def _plan(
+    task: TaskSpec, told: dict[str, Any], rows: Rows, steps: Array, codes: Array, findings: list[Finding]
+) -> None:
     """Season and horizon."""
     import numpy as np
 

@@ -55,7 +55,9 @@ def find_grid(times: Array, series: Array, column: str, given: str | None) -> tu
     apart = apart[series[order][1:] == series[order][:-1]]
     apart = apart[apart > np.zeros(1, apart.dtype)[0]]
     if len(apart) < 2:
-        raise InputError(f"Column {column!r}, the time, has too few different moments to see how often it was observed.")
+        raise InputError(
+            f"Column {column!r}, the time, has too few different moments to see how often it was observed."
+        )
     if times.dtype.kind != "M":
         return _numbered(times, apart, column)
     grid = _given_grid(given, times) if given else _measured_grid(times, apart)
@@ -166,7 +168,9 @@ def _checked(times: Array, apart: Array, grid: dict[str, Any], column: str, give
         raise _irregular(column, spoken(grid), 1 - usual)
     if not odd.any():
         return []
-    text = f"{int(odd.sum())} times of {column!r} lie between two steps ({spoken(grid)}); they were moved to the nearest"
+    text = (
+        f"{int(odd.sum())} times of {column!r} lie between two steps ({spoken(grid)}); they were moved to the nearest"
+    )
     return [Finding(kind="irregular_time", columns=(column,), count=int(odd.sum()), text=text, action="moved")]
 
 
@@ -300,7 +304,9 @@ def horizon_steps(text: str, grid: dict[str, Any]) -> int:
 
 def usual_horizon(grid: dict[str, Any], season: int, longest: int) -> int:
     """The horizon when nobody says one: a season, two where it is short, and never more than a tenth of the series."""
-    wanted = {"months": 12 if season > 1 else 4, "weekdays": 10}.get(grid["unit"], season if season >= 12 else 2 * season)
+    wanted = {"months": 12 if season > 1 else 4, "weekdays": 10}.get(
+        grid["unit"], season if season >= 12 else 2 * season
+    )
     if grid["unit"] == "seconds" and grid["every"] >= DAY:
         wanted = 14 if grid["every"] < 6 * DAY else 8
     return max(1, min(wanted if wanted > 2 else 8, longest // 10))

@@ -108,6 +108,8 @@ def find_time(peek: Peek) -> str | None:
             return column.name
         if column.kind in ("category", "id", "text") and time_format(list(column.examples)):
             return column.name
+    if time_parts([column.name for column in peek.columns]):
+        return None
     for column in peek.columns:
         if column.kind in ("number", "id") and column.name.lower() in TIME_NAMES and _whole(column):
             return column.name

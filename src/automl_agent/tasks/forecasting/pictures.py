@@ -9,7 +9,6 @@ import numpy as np
 
 from automl_agent.delivery.report.plots import canvas
 from automl_agent.delivery.words import short
-from automl_agent.tasks.family import targets
 from automl_agent.tasks.forecasting.reading import series_io
 from automl_agent.tasks.tables.dataset import load, test_inputs
 
@@ -42,7 +41,7 @@ class _Series:
         self.values = data.target
         test = test_inputs(content.data)
         self.test_names, self.test_steps = io.keys(test, self.told), io.steps_of(test, self.told)
-        self.truth = None if content.truth is None else targets(content.truth)
+        self.truth = content.truth
         self.scores = content.scores
         bounds = content.grade_folder / "bounds.npy"
         self.bounds = np.load(bounds, allow_pickle=False) if bounds.is_file() else None
@@ -117,7 +116,10 @@ def _of_test(series: _Series) -> list[Picture]:
          _forecast(series, name, place))
         for place, name in enumerate(series.chosen())
     ]  # fmt: skip
-    return [*found, ("Error by step ahead", "Mean absolute error, in the usual change over a season.", _by_step(series))]
+    return [
+        *found,
+        ("Error by step ahead", "Mean absolute error, in the usual change over a season.", _by_step(series)),
+    ]
 
 
 def _forecast(series: _Series, name: str, place: int) -> str:

@@ -114,7 +114,7 @@ def read_series(task: TaskSpec, source: Source) -> SeriesTable:
         raise InputError(f"The target cannot be called {target!r}: that name is taken.", hint="Rename the column.")
     decimal = table.options["decimal"]
     kinds = {name: find_kind(frame[name], decimal, name) for name in names}
-    if kinds[target].kind not in ("number", "constant", "id", "boolean"):
+    if kinds[target].kind not in ("number", "constant", "id") or kinds[target].values:
         raise InputError(f"Column {target!r} holds {kinds[target].kind} values; forecast are numbers.",
                          hint="Name a numeric column as the target.")  # fmt: skip
     time, form = _time(task, frame, kinds, target, wide=bool(layout))
@@ -197,6 +197,8 @@ def _first_time(task: TaskSpec, frame: pd.DataFrame, kinds: Mapping[str, ColumnK
     for name, kind in kinds.items():
         if name != target and (kind.kind == "date" or month_form(frame[name], kind)):
             return name
+    if time_parts(list(kinds)):
+        return None  # a year alone is no time where the month stands beside it
     for name, kind in kinds.items():
         if name != target and kind.kind in ("number", "id") and kind.integer and name.lower() in TIME_NAMES:
             return name
@@ -246,7 +248,9 @@ def _series(task: TaskSpec, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]
     rows = frame[present]
     if not rows.duplicated([time]).any() or rows[time].nunique() >= UNIQUE * len(rows):
         return ()
-    choices = [name for name in names if name not in (time, target, *task.ignore) and _may_name(kinds[name], len(frame))]
+    choices = [
+        name for name in names if name not in (time, target, *task.ignore) and _may_name(kinds[name], len(frame))
+    ]
     choices.sort(key=lambda name: (not SERIES_NAMES.search(name), kinds[name].distinct))
     for count in (1, 2, 3):
         for columns in itertools.combinations(choices[:8], count):

@@ -205,6 +205,17 @@ def refreshed(schema: dict[str, Any], frame: pd.DataFrame, target: Array) -> dic
     return schema | {"time_series": told | {"ends": ends_of(frame, target, told)}}
 
 
+def score(metric: str, frame: pd.DataFrame, target: Array, prediction: Array, schema: dict[str, Any]) -> float | None:
+    """MASE of predicted rows, for a training program that knows no such metric; `None` for others."""
+    told = schema["time_series"]
+    ends = ends_of(frame, target, told)
+    scale = np.array([told["ends"].get(name, ends[name])[1] for name in keys(frame, told)])
+    known = scale > 0
+    if metric != "mase" or not known.any():
+        return None
+    return float((np.abs(target - prediction)[known] / scale[known]).mean())
+
+
 def ahead(frame: pd.DataFrame, schema: dict[str, Any]) -> tuple[Array, Array]:
     """How many steps each row lies behind the last known value of its series, and the scale of the series.
 
@@ -281,7 +292,11 @@ def inspect(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]
     column = told["series"][0] if told["series"] else told["time"]
     for place, problem, rows in (
         (told["time"], "times_without_a_meaning", lost & (told["time"] in frame.columns)),
-        (column, "unknown_series", strange & (column in frame.columns) if told["series"] else np.zeros(len(lost), bool)),
+        (
+            column,
+            "unknown_series",
+            strange & (column in frame.columns) if told["series"] else np.zeros(len(lost), bool),
+        ),
         (told["time"], "times_in_the_past", late & (distance < 1)),
         (told["time"], "times_beyond_the_horizon", late & (distance > told["horizon"])),
     ):
