@@ -38,7 +38,8 @@ class Model(Forecaster):
     USES_KNOWN = True
 
     def _regression(self) -> RidgeLags:
-        return RidgeLags(horizon=self.horizon, season=self.season, longest=self.seasons[-1], grid=self.task["grid"])
+        return RidgeLags(horizon=self.horizon, season=self.season, longest=self.seasons[-1], grid=self.task["grid"],
+                         log=bool(self.task["positive_values"]))  # fmt: skip
 
     def learn(self, panel: Panel) -> None:
         self.regression = self._regression()

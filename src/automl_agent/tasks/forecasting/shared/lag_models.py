@@ -1,7 +1,7 @@
 """Forecasters that learn from lags, over all series at once: each window of the past gives all steps ahead directly.
 
-Windows are made comparable between series: the mean of the last season is taken off, and what is left is divided by the
-series' usual change from step to step.
+Windows are made comparable between series: the mean of the last season is taken off, and what is left is divided by how
+far the series strays from its mean.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ HELD_OUT = 0.2
 
 
 def scale_of(line: Array) -> float:
-    """The usual size of changes of a series; 1 where it never changes."""
-    change = np.abs(np.diff(line)).mean() if len(line) > 1 else 0.0
-    return float(change) or float(np.abs(line).mean()) or 1.0
+    """How far a series strays from its mean, on average; 1 where it never changes.
+
+    Changes from step to step would make smooth series with a trend outweigh all others.
+    """
+    return float(np.abs(line - line.mean()).mean()) or float(np.abs(line).mean()) or 1.0
 
 
 def stretched(line: Array, length: int, season: int) -> Array:
@@ -204,7 +206,7 @@ def _effect(panel: Panel, season: int) -> Array:
 def step_features(line: Array, origins: Array, ahead: Array, end: int, *, seasons: list[int], grid: Grid,
                   code: int) -> tuple[Array, Array, Array]:  # fmt: skip
     """Features (rows, n) of the steps `ahead` of `origins` (places in the line), with the level (rows,) and the scale
-    (rows,) that predictions are made comparable with. Nothing after an origin is looked at.
+    (rows,) that predictions are made comparable with. But for the scale, nothing after an origin is looked at.
 
     Args:
         line: the series. end: its last step.
