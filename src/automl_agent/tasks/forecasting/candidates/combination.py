@@ -1,4 +1,4 @@
-"""The mean of exponential smoothing, Theta and ridge on lags, equal weights: seldom best, hardly ever bad."""
+"""The mean of exponential smoothing, Theta (plain, and in logarithms) and ridge on lags, with equal weights."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Model(Forecaster):
         members = [
             exponential_smoothing(panel.values, steps, season),
             np.stack([theta(line, steps, season) for line in panel.values]),
+            np.stack([theta(line, steps, season, log=True) for line in panel.values]),
         ]
         if self.params["ridge"]:
             members.append(self.regression.forecast(panel, steps, known))

@@ -18,6 +18,12 @@ Array = npt.NDArray[Any]
 MAX_WINDOWS = 20_000
 MAX_LAGS = 400
 PENALTIES = 10.0 ** np.arange(-1, 6)
+PROFILE = 6
+"""Seasons whose mean at the target is a feature."""
+MAX_DUMMIES = 200
+MAX_PLACES, ENOUGH, PLACE_PENALTY = 48, 200, 100.0
+"""Places of a season get coefficients of their own when there are so many windows for each."""
+LEARNED = ("effect", "centre", "width", "offset", "coefficients", "places")
 HELD_OUT = 0.2
 """Share of the windows, the latest, on which the penalty is chosen."""
 
@@ -59,57 +65,70 @@ def calendar_columns(steps: Array, grid: Grid) -> Array:
 
 
 class RidgeLags:
-    """Ridge regression of all steps ahead on the lags of a window and the calendar of its end."""
+    """Ridge regression of all steps ahead on the lags of a window, the calendar of its end, and the mean of the last
+    seasons at the target; then, where there are windows enough, what each place in the season does differently."""
 
     def __init__(self, *, horizon: int, season: int, longest: int, grid: Grid, seasons_back: float = 2.0,
                  log: bool = False) -> None:  # fmt: skip
         self.horizon, self.season, self.longest, self.grid = horizon, season, longest, grid
         self.seasons_back, self.log = seasons_back, log
+        self.lags, self.reach = 1, 0
+        self.dummies = False
+        self.effect: Array = np.zeros(0)
+        self.centre: Array = np.zeros(0)
+        self.width: Array = np.ones(0)
+        self.offset: Array = np.zeros(horizon)
         self.coefficients: Array = np.zeros((0, horizon))
-        self.lags = 1
+        self.places: Array = np.zeros((0, 0, horizon), np.float32)
 
     def learn(self, panel: Panel) -> None:
         panel = self._transformed(panel)
         lengths = np.array([len(line) for line in panel.values])
         self.lags = self._lags(lengths)
-        known = panel.known[0].shape[1]
+        reach = self.longest * (PROFILE + -(-self.horizon // self.longest))
+        self.reach = reach if self.longest > 1 and np.median(lengths) >= 2 * reach + self.horizon else 0
+        windows = int(np.maximum(lengths - self._past() - self.horizon + 1, 0).sum())
+        self.dummies = 2 <= self.longest <= MAX_DUMMIES and windows >= 20 * self.longest
         # What is known in advance moves the value at once: its effect is taken off first, and added again.
-        self.effect = _effect(panel, self.season) if known else np.zeros(0)
-        rows, targets, ages = self._windows(self._without_effect(panel))
+        self.effect = _effect(panel, self.season) if panel.known[0].shape[1] else np.zeros(0)
+        rows, targets, ends, ages = self._windows(self._without_effect(panel))
         if not len(rows):
-            self.coefficients = np.zeros((self.lags + self._extra(), self.horizon))
             return
         self.centre, self.width = rows.mean(axis=0), rows.std(axis=0)
         self.width[self.width < 1e-9] = 1.0
-        self.coefficients, self.offset = _ridge((rows - self.centre) / self.width, targets, ages)
+        rows = (rows - self.centre) / self.width
+        self.coefficients, self.offset = _ridge(rows, targets, ages)
+        if 2 <= self.season <= MAX_PLACES and len(rows) >= ENOUGH * self.season:
+            rest = targets - rows @ self.coefficients - self.offset
+            self.places = np.stack([_solved(rows[at], rest[at]) for at in _places(ends, self.season)])
 
     def forecast(self, panel: Panel, steps: int, known: Array) -> Array:
-        source = self._transformed(panel)
-        plain = self._without_effect(source)
+        plain = self._without_effect(self._transformed(panel))
         scales = np.array([scale_of(line) for line in plain.values])
-        lines = [stretched(line, self.lags, self.season)[-self.lags :] for line in plain.values]
-        ends = np.stack(lines)
-        level = ends[:, -min(self.season, self.lags) :].mean(axis=1)
-        rows = np.concatenate([(ends - level[:, None]) / scales[:, None], calendar_columns(plain.ends, self.grid)], 1)
-        if len(self.effect) or len(self.coefficients):
-            rows = (rows - getattr(self, "centre", 0.0)) / getattr(self, "width", 1.0)
-        ahead = (rows @ self.coefficients + getattr(self, "offset", 0.0))[:, :steps]
-        values = level[:, None] + ahead * scales[:, None]
+        past = np.stack([stretched(line, self._past(), self.season)[-self._past() :] for line in plain.values])
+        level = past[:, -min(self.season, self.lags) :].mean(axis=1)
+        ahead = np.tile(self.offset, (len(past), 1))
+        if len(self.coefficients):
+            rows = (self._features(past, plain.ends, level, scales) - self.centre) / self.width
+            ahead += rows @ self.coefficients
+            if len(self.places):
+                ahead += np.einsum("rf,rfh->rh", rows, self.places[plain.ends % self.season])
+        values = level[:, None] + ahead[:, :steps] * scales[:, None]
         if len(self.effect):
             values = values + (known[:, :steps] @ self.effect) * scales[:, None]
         return np.exp(np.minimum(values, 700.0)) if self.log else values
 
     def arrays(self) -> dict[str, Array]:
-        found = {"coefficients": self.coefficients, "lags": np.array(self.lags), "effect": self.effect}
-        if hasattr(self, "centre"):
-            found |= {"centre": self.centre, "width": self.width, "offset": self.offset}
-        return found
+        sizes = np.array([self.lags, self.reach, int(self.dummies)], np.int64)
+        return {"sizes": sizes} | {name: getattr(self, name) for name in LEARNED}
 
     def restore(self, arrays: dict[str, Array]) -> None:
-        self.lags = int(arrays["lags"])
-        self.coefficients, self.effect = arrays["coefficients"], arrays["effect"]
-        if "centre" in arrays:
-            self.centre, self.width, self.offset = arrays["centre"], arrays["width"], arrays["offset"]
+        self.lags, self.reach, self.dummies = (int(size) for size in arrays["sizes"])
+        for name in LEARNED:
+            setattr(self, name, arrays[name])
+
+    def _past(self) -> int:
+        return max(self.lags, self.reach)
 
     def _transformed(self, panel: Panel) -> Panel:
         if not self.log:
@@ -124,39 +143,62 @@ class RidgeLags:
         lines = tuple(line - (columns @ self.effect) * scale_of(line) for line, columns in pairs)
         return Panel(panel.names, lines, panel.ends, panel.known)
 
-    def _extra(self) -> int:
-        return calendar_columns(np.zeros(1, np.int64), self.grid).shape[1]
-
     def _lags(self, lengths: Array) -> int:
         """As many lags as there are windows enough to weigh them, in whole seasons where possible."""
         wanted = min(int(self.seasons_back * self.longest), MAX_LAGS)
+        extra = calendar_columns(np.zeros(1, np.int64), self.grid).shape[1]
         for lags in (wanted, self.longest, int(self.seasons_back * self.season), self.season, self.season // 2, 8, 4):
             windows = np.maximum(lengths - lags - self.horizon + 1, 0).sum()
-            if 0 < lags <= wanted and windows >= 3 * (lags + self._extra()):
+            if 0 < lags <= wanted and windows >= 3 * (lags + extra):
                 return lags
         return max(1, min(4, int(lengths.max()) // 3))
 
-    def _windows(self, panel: Panel) -> tuple[Array, Array, Array]:
-        """Features (windows, lags + calendar), targets (windows, horizon), and how long ago each window's end is."""
-        each = max(1, MAX_WINDOWS // len(panel.values))
-        rows, targets, ages = [], [], []
+    def _features(self, past: Array, ends: Array, level: Array, scale: Array) -> Array:
+        """(windows, n): `past` holds the values up to each window's end, `ends` the step of it."""
+        parts = [past[:, -self.lags :]]
+        if self.reach:
+            steps = np.arange(1, self.horizon + 1, max(1, self.horizon // 24))
+            nearest = past.shape[1] - 1 + steps - -(-steps // self.longest) * self.longest
+            parts.append(np.mean([past[:, nearest - number * self.longest] for number in range(PROFILE)], axis=0))
+        parts = [(part - level[:, None]) / scale[:, None] for part in parts]
+        parts.append(calendar_columns(ends, self.grid))
+        if self.dummies:
+            parts.append((ends % self.longest)[:, None] == np.arange(self.longest))
+        return np.concatenate(parts, axis=1)
+
+    def _windows(self, panel: Panel) -> tuple[Array, Array, Array, Array]:
+        """Features and targets (windows, horizon), the step that each window ends with, and how long ago that is."""
+        each, length = max(1, MAX_WINDOWS // len(panel.values)), self._past()
+        rows, targets, stops, ages = [], [], [], []
         for line, end in zip(panel.values, panel.ends, strict=True):
-            count = len(line) - self.lags - self.horizon + 1
+            count = len(line) - length - self.horizon + 1
             if count < 1:
                 continue
             first = max(0, count - each)
-            views = np.lib.stride_tricks.sliding_window_view(line, self.lags + self.horizon)[first:]
-            past, future = views[:, : self.lags], views[:, self.lags :]
-            level = past[:, -min(self.season, self.lags) :].mean(axis=1, keepdims=True)
+            views = np.lib.stride_tricks.sliding_window_view(line, length + self.horizon)[first:]
+            past, future = views[:, :length], views[:, length:]
+            level = past[:, -min(self.season, self.lags) :].mean(axis=1)
             scale = scale_of(line)
-            ends = end - len(line) + self.lags + np.arange(first, count)
-            days = calendar_columns(ends, self.grid)
-            rows.append(np.concatenate([(past - level) / scale, days], axis=1))
-            targets.append((future - level) / scale)
+            ends = end - len(line) + length + np.arange(first, count)
+            rows.append(self._features(past, ends, level, np.full(len(ends), scale)))
+            targets.append((future - level[:, None]) / scale)
+            stops.append(ends)
             ages.append(np.arange(count - first)[::-1])
         if not rows:
-            return np.zeros((0, 1)), np.zeros((0, self.horizon)), np.zeros(0)
-        return np.concatenate(rows), np.concatenate(targets), np.concatenate(ages)
+            return np.zeros((0, 1)), np.zeros((0, self.horizon)), np.zeros(0, np.int64), np.zeros(0)
+        return np.concatenate(rows), np.concatenate(targets), np.concatenate(stops), np.concatenate(ages)
+
+
+def _places(ends: Array, season: int) -> list[Array]:
+    """Which windows end at each place of the season."""
+    return [np.flatnonzero(ends % season == place) for place in range(season)]
+
+
+def _solved(rows: Array, targets: Array) -> Array:
+    gram = rows.T @ rows
+    gram.flat[:: len(gram) + 1] += PLACE_PENALTY
+    solved: Array = np.linalg.solve(gram, rows.T @ targets).astype(np.float32)
+    return solved
 
 
 def _ridge(rows: Array, targets: Array, ages: Array) -> tuple[Array, Array]:
@@ -230,6 +272,7 @@ def step_features(line: Array, origins: Array, ahead: Array, end: int, *, season
     for length in seasons:
         nearest = target - -(-ahead // length) * length
         values += [at(nearest - number * length) for number in range(3)]
+        values.append(np.mean([at(nearest - number * length) for number in range(PROFILE)], axis=0))
         values.append(mean(np.maximum(nearest, 0), 3))
     columns += [(value - level) / scale for value in values]
     columns += list(calendar(end - len(line) + 1 + target, grid).T)

@@ -81,15 +81,22 @@ def seasonal_indices(line: Array, season: int, *, multiply: bool) -> Array:
 # ---------------------------------------------------------------- Theta
 
 
-def theta(line: Array, steps: int, season: int, *, share: float = 0.5, damp: float = 1.0) -> Array:
+def theta(line: Array, steps: int, season: int, *, share: float = 0.5, damp: float = 1.0, log: bool = False) -> Array:
     """Theta forecast: the straight line's and that of the line with doubled curvature, smoothed; both weigh half.
 
     Args:
         share: weight of the straight line.
         damp: factor by which the trend's growth shrinks with each step.
+        log: whether positive series are forecast in logarithms: trend and season in percent.
     """
     line = kept(line, season)
-    multiply = bool(line.min() > 0)
+    positive = bool(line.min() > 0)
+    if log and positive:
+        return np.exp(np.minimum(_theta(np.log(line), steps, season, share, damp, multiply=False), 700.0))
+    return _theta(line, steps, season, share, damp, multiply=positive)
+
+
+def _theta(line: Array, steps: int, season: int, share: float, damp: float, *, multiply: bool) -> Array:
     if is_seasonal(line, season):
         indices = seasonal_indices(line, season, multiply=multiply)
         places = np.arange(len(line) + steps) % season
