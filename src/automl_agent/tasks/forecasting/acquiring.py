@@ -110,7 +110,7 @@ def _regular(task: TaskSpec, table: SeriesTable, findings: list[Finding]) -> tup
     rows = Rows(frame.iloc[order].reset_index(drop=True), target[order], positions[order])
     steps, codes = steps[order], codes[order]
     _count_gaps(steps, codes, table, findings)
-    _plan(task, draft, rows, steps, codes, findings)
+    _plan(task, draft, rows, codes, findings)
     return rows, schema, steps
 
 
@@ -203,7 +203,7 @@ def _count_gaps(steps: Array, codes: Array, table: SeriesTable, findings: list[F
     gaps = int((whole - present[present > 0]).sum())
     if len(steps) < frequency.THIN * int(whole.sum()):
         raise InputError(
-            f"Column {table.time!r}, the time, is not regular: of {int(whole.sum())} steps only {len(steps)} have a value.",
+            f"Column {table.time!r}, the time, is not regular: only {len(steps)} of {int(whole.sum())} steps have a value.",
             hint="Sum or count events by day, week or month first, or give a lower frequency with --set frequency=...",
         )
     if gaps:
@@ -211,9 +211,7 @@ def _count_gaps(steps: Array, codes: Array, table: SeriesTable, findings: list[F
         findings.append(Finding(kind="gaps", columns=(table.target,), count=gaps, text=text, action="filled"))
 
 
-def _plan(
-    task: TaskSpec, told: dict[str, Any], rows: Rows, steps: Array, codes: Array, findings: list[Finding]
-) -> None:
+def _plan(task: TaskSpec, told: dict[str, Any], rows: Rows, codes: Array, findings: list[Finding]) -> None:
     """Season and horizon."""
     import numpy as np
 
@@ -278,12 +276,16 @@ def _divided(rows: Rows, schema: dict[str, Any], steps: Array, findings: list[Fi
 def _check_values(task: TaskSpec, told: dict[str, Any], target: Array, findings: list[Finding]) -> None:
     """Refuse what cannot be scored, tell what is constant."""
     if task.metric == "rmsle" and not told["nonnegative"]:
-        raise InputError(f"RMSLE is not defined for negative values; the lowest of {task.target!r} is {target.min():g}.",
-                         hint="Use rmse, mae or mase.")  # fmt: skip
+        raise InputError(
+            f"RMSLE is not defined for negative values; the lowest of {task.target!r} is {target.min():g}.",
+            hint="Use rmse, mae or mase.",
+        )
     constant = [name for name, (_, scale) in told["ends"].items() if scale == 0]
     if len(constant) == len(told["ends"]):
-        raise InputError(f"{task.target or 'The target'!s} never changes from one season to the next: there is nothing"
-                         " to forecast.", hint="Name another target, or a season that fits: --set season=...")  # fmt: skip
+        raise InputError(
+            f"{task.target or 'The target'} never changes from one season to the next: there is nothing to forecast.",
+            hint="Name another target, or a season that fits: --set season=...",
+        )
     if constant:
         text = f"{len(constant)} series do not change; they are forecast as they are and have no part in MASE"
         findings.append(Finding(kind="constant_series", columns=tuple(told["series"]), count=len(constant), text=text,

@@ -19,7 +19,7 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 MONTH = 30.436875 * DAY
 STEPS = ("step", "period", "observation", "value", "point", "row")
 NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-           "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "twenty": 20, "thirty": 30, "few": 7, "couple": 2}  # fmt: skip
+           "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "twenty": 20, "thirty": 30}  # fmt: skip
 FORMS = "Such as h, 15min, D, W, M, Q, Y, or words: hourly, daily, business days, weekly, monthly, quarterly, yearly."
 _FREQUENCIES = {
     "s": "second", "sec": "second", "min": "minute", "t": "minute", "h": "hour", "hourly": "hour", "d": "day",

@@ -18,8 +18,8 @@ from automl_agent.tasks.words.target import Match, certain, decided, find_target
 NAME = "forecasting"
 _FORECAST = re.compile(r"(?<!\w)(?:forecast\w*|prognos\w*|vorhersag\w*|previsions?)\b")
 _KNOWN = re.compile(r"\b(?:known|scheduled|planned|fixed)\b[^.;!?]*\b(?:advance|ahead|beforehand|future)\b")
-_ALL = re.compile(r"\b(?:all|every|each|both)\b[^.;!?]{0,30}\b(?:columns?|series|of them|stores?|shops?|products?|items?"
-                  r"|sensors?|stations?|meters?|sites?|clients?|customers?)\b")  # fmt: skip
+_ALL = re.compile(r"\b(?:all|every|each|both)\b[^.;!?]{0,30}\b(?:columns?|series|of them|stores?|shops?|products?"
+                  r"|items?|sensors?|stations?|meters?|sites?|clients?|customers?)\b")  # fmt: skip
 
 
 def interpret(request: Request, peek: Peek | None) -> Reading:

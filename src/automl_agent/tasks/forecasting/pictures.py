@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,8 +63,8 @@ def _of_data(series: _Series) -> list[Picture]:
     season = int(series.told["season"])
     found = [("The series", f"The last part of the training rows; {_seasons(series)}.", _history(series))]
     if season > 1:
-        found.append(("The season", "Mean of each place in the season, against the mean of the series; the band holds the"
-                      " middle half of the seasons.", _profile(series)))  # fmt: skip
+        note = "Median of each place in the season, against the mean of the series; the band holds the middle half."
+        found.append(("The season", note, _profile(series)))
     return found
 
 
@@ -111,11 +110,11 @@ def _profile(series: _Series) -> str:
 
 
 def _of_test(series: _Series) -> list[Picture]:
+    note = "Grey: known; dark: what came; blue: forecast with its 90 % interval."
     found = [
-        (short(name or f"Forecast of {series.target}", 48), "Grey: known; dark: what came; blue: forecast with its 90 % interval.",
-         _forecast(series, name, place))
+        (short(name or f"Forecast of {series.target}", 48), note, _forecast(series, name, place))
         for place, name in enumerate(series.chosen())
-    ]  # fmt: skip
+    ]
     return [
         *found,
         ("Error by step ahead", "Mean absolute error, in the usual change over a season.", _by_step(series)),

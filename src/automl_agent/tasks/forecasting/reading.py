@@ -153,7 +153,7 @@ def _layout(task: TaskSpec, table: Table, source: Source) -> dict[str, Any] | No
     ]
     if wanted == "wide" and len(numbers) < 1:
         raise InputError(f"{source.name!r} has no column of numbers beside the time.", hint="Set --set layout=long.")
-    if not task.target and len(numbers) > 1 or wanted == "wide":
+    if (not task.target and len(numbers) > 1) or wanted == "wide":
         if time is None:
             raise InputError(f"{source.name!r} has no column of times.", hint="Name it with --time.")
         return {"kind": "columns", "time": time, "values": numbers}
@@ -256,8 +256,10 @@ def _series(task: TaskSpec, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]
         for columns in itertools.combinations(choices[:8], count):
             if rows.duplicated([*columns, time]).mean() <= 1 - UNIQUE:
                 return columns
-    raise InputError(f"Times in {time!r} repeat, and no column tells the series apart.",
-                     hint="Name it with --set series=COLUMN (several with commas), or leave one row for each time.")  # fmt: skip
+    raise InputError(
+        f"Times in {time!r} repeat, and no column tells the series apart.",
+        hint="Name it with --set series=COLUMN (several with commas), or leave one row for each time.",
+    )
 
 
 def _may_name(kind: ColumnKind, rows: int) -> bool:

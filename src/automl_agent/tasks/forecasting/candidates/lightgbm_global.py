@@ -1,8 +1,7 @@
-"""One LightGBM over all series: each step ahead is a row of lags that lie before its origin, calendar, known columns."""
+"""One LightGBM over all series: each step ahead is a row of lags before its origin, calendar and known columns."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,7 +76,6 @@ class Model(Forecaster):
         self.booster = lightgbm.train(settings, data, num_boost_round=int(self.params["rounds"]))
 
     def forecast(self, panel: Panel, steps: int, known: Array) -> Array:
-        result = np.empty((len(panel.values), steps))
         ahead = np.arange(1, steps + 1)
         parts, levels, scales = [], [], []
         for place, (line, end) in enumerate(zip(panel.values, panel.ends, strict=True)):
@@ -87,8 +85,7 @@ class Model(Forecaster):
             levels.append(level)
             scales.append(scale)
         answers = np.asarray(self.booster.predict(np.concatenate(parts), num_threads=self.threads))
-        result = np.stack(levels) + answers.reshape(result.shape) * np.stack(scales)
-        return result
+        return np.stack(levels) + answers.reshape(len(parts), steps) * np.stack(scales)
 
     def arrays(self) -> dict[str, Array]:
         text = np.frombuffer(self.booster.model_to_string().encode(), np.uint8)
