@@ -203,7 +203,7 @@ def _count_gaps(steps: Array, codes: Array, table: SeriesTable, findings: list[F
     gaps = int((whole - present[present > 0]).sum())
     if len(steps) < frequency.THIN * int(whole.sum()):
         raise InputError(
-            f"Column {table.time!r}, the time, is not regular: only {len(steps)} of {int(whole.sum())} steps have a value.",
+            f"Column {table.time!r}, the time, is not regular: {len(steps)} of {int(whole.sum())} steps have a value.",
             hint="Sum or count events by day, week or month first, or give a lower frequency with --set frequency=...",
         )
     if gaps:
