@@ -23,6 +23,8 @@ PROMISES = {
     "own_executor": r"(delivered|missed) \{.*'predict_test': 2",
     "own_chat_model": r"delivered\n  rules: .*\n  model: Smooth and simple\n(.*\n)*1 call of a model: planner ok",
     "embed_in_chat_app": r"agent +It is right on \d+\.\d% (.|\n)*agent +On other tumours .* 95 % confidence",
+    "forecasting": r"(delivered|missed) mase 0\.\d+ seasonal naive \d.*\n +day +museum|(delivered|missed) mase 0\.\d+"
+    r" seasonal naive \d.*\nmuseum +day",
     "subgraph": r"to approve: \['.+', '.+', '.+'\]\n(delivered|missed): .*bundle",
     "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
     "kaggle_folder": r"delivered roc_auc [01]\.\d+\nId, diagnosis: probabilities, as (.|\n)*ids and their order",

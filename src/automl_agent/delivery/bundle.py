@@ -195,6 +195,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "metric": content.metric.name,
         "higher_is_better": content.metric.higher_is_better,
         "classes": _classes(content, schema),
+        "task": content.family.describe(content.data, content.metric.name),
         "positive": schema.get("positive"),
         "threshold": content.threshold,
         "reader": content.family.reader,

@@ -58,7 +58,7 @@ def measure(bundle: str, data: str, sandbox: str = "auto") -> dict[str, Any]:
     started = time.perf_counter()
     with loaded(Path(bundle), sandbox) as model, runtime(Path(bundle), "seal") as (seal,):
         load_seconds = time.perf_counter() - started
-        frame = _training_rows(model, Path(data))
+        frame = seal.examples(model, _training_rows(model, Path(data)))
         step = max(1, len(frame) // LATENCY_ROWS)
         rows = seal.json_rows(frame.iloc[::step].head(LATENCY_ROWS), model.schema)
         rows = (rows * (LATENCY_ROWS // len(rows) + 1))[:LATENCY_ROWS]

@@ -29,6 +29,9 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     )
     columns: dict[str, object] = {"row": np.load(data / "test_rows.npy", allow_pickle=False)}
     escaped = runtime_module("spreadsheet").escaped
+    if keys := schema.get("keys"):  # columns that say which row is which
+        named = pd.read_parquet(data / "test.parquet", columns=keys)
+        columns |= {escaped(name): named[name].map(escaped, na_action="ignore") for name in keys}
     classes = [escaped(name) for name in solution["classes"]]
     if solution["kind"] == "clustering":
         columns |= {"cluster": [classes[code] for code in scores.argmax(axis=1)]}

@@ -27,7 +27,7 @@ from automl_agent.records import (
     Trial,
     Verdict,
 )
-from automl_agent.tasks.family import MetricSpec
+from automl_agent.tasks.family import MetricSpec, targets
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -142,7 +142,9 @@ class ReportContent:
 
     @cached_property
     def truth(self) -> Array | None:
-        return _array(self.grade_folder / "truth.npy")
+        """Targets of the test rows."""
+        truth = _array(self.grade_folder / "truth.npy")
+        return None if truth is None else targets(truth)
 
     @cached_property
     def scores(self) -> Array | None:

@@ -71,9 +71,9 @@ def load_module(root: Path, name: str) -> ModuleType:
 
 
 def task_of(solution: dict[str, Any]) -> dict[str, Any]:
-    """What a candidate is told about the task."""
+    """What a candidate is told about the task: what the family told it in the search."""
     classes = solution["classes"]
-    return {
+    return solution.get("task", {}) | {
         "kind": solution["kind"],
         "classes": classes,
         "metric": solution["metric"],

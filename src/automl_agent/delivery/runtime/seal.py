@@ -32,8 +32,15 @@ def json_rows(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any
     return [{name: plain(name, values[i]) for name, values in columns.items()} for i in range(len(frame))]
 
 
+def examples(model: Ensemble, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows as they will be asked for: training rows, unless the reader makes others of them."""
+    make = getattr(model.reader, "examples", None)
+    return frame if make is None else make(frame, model.schema)
+
+
 def write_golden(model: Ensemble, frame: pd.DataFrame) -> None:
     """Store up to 50 of the (typed training) rows, evenly spread, with what the model predicts for them."""
+    frame = examples(model, frame)
     step = max(1, len(frame) // GOLDEN_ROWS)
     rows = json_rows(frame.iloc[::step].head(GOLDEN_ROWS), model.schema)
     scores = model.predict_scores(model.typed(rows))

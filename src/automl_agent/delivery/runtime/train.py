@@ -178,6 +178,9 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         residuals = np.abs(rows.target[seen] - prediction)
         solution = solution | {"spread": float(np.quantile(residuals, 0.9))}
     value = score(solution, rows.target[seen], prediction) if measures.known(solution["metric"]) else None
+    own = getattr(load_module(root, solution["reader"]), "score", None)
+    if value is None and own is not None:
+        value = own(solution["metric"], rows.frame[seen], rows.target[seen], prediction, schema)
     write_rest(out, solution, schema, rows, value)
     return value
 
@@ -192,7 +195,11 @@ def score(solution: dict[str, Any], truth: np.ndarray, prediction: np.ndarray) -
 def write_rest(out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows, value: float | None) -> None:
     """Everything of a bundle that is neither code nor a fitted model."""
     write_json(out / "model" / "solution.json", solution | {"fingerprint": fingerprint(rows.frame, rows.target)})
-    write_json(out / "schema.json", schema if rows.original else refreshed(schema, rows.frame))
+    if not rows.original:
+        schema = refreshed(schema, rows.frame)
+        more = getattr(load_module(out, solution["reader"]), "refreshed", None)
+        schema = schema if more is None else more(schema, rows.frame, rows.target)
+    write_json(out / "schema.json", schema)
     np.save(out / "oof" / "folds.npy", rows.folds)
     np.save(out / "oof" / "rows.npy", rows.positions)
     write_json(out / "metrics.json", {"metric": solution["metric"], "validation": value, "rows": len(rows.target)})

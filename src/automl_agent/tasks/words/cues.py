@@ -35,7 +35,7 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
         (1.0, r"time[- ]series|forecast\w*[^.?!]*\b(?:next|coming|following|ahead|horizon|future)\b"
               r"|\d+[- ](?:steps?|hours?|days?|weeks?|months?|quarters?|years?)[- ]ahead|forecasting? horizon"
               r"|predict[^.?!]*\b(?:for|over|of) the (?:next|coming) \d+ (?:hours?|days?|weeks?|months?|quarters?"
-              r"|years?)"),
+              r"|years?)|predict (?:the )?(?:next|coming) \d+ (?:steps?|hours?|days?|weeks?|months?|quarters?|years?)"),
     ),
     "anomaly detection": ((1.0, r"anomal(?:y|ies) detection|outlier detection|find (?:\w+ )?(?:anomalies|outliers)"
               r"|detect (?:\w+ )?(?:anomalies|outliers)"),),
