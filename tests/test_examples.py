@@ -25,6 +25,7 @@ PROMISES = {
     "embed_in_chat_app": r"agent +It is right on \d+\.\d% (.|\n)*agent +On other tumours .* 95 % confidence",
     "subgraph": r"to approve: \['.+', '.+', '.+'\]\n(delivered|missed): .*bundle",
     "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
+    "tabular_clustering": r"(delivered|missed) cluster_quality 0\.\d+\ncluster 1 \(\d+% of rows\): ",
     "live_progress": r"begin +\d(.|\n)*best so far: baseline(.|\n)*report +\d",
 }
 """What each must print, as a pattern."""

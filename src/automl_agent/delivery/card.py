@@ -126,11 +126,12 @@ def _watch(profile: DataProfile, verdict: Verdict | None, grade: Grade | None, r
 
 
 def _use(task: TaskSpec) -> str:
+    what = f"predictions of {_code(task.target)}" if task.target else "what the model says of each row"
     return f"""## How to use it
 
 ```
 pip install -r requirements.txt
-python predict.py NEW.csv --reasons      # {f"predictions of {_code(task.target)}" if task.target else "what the model says of each row"}
+python predict.py NEW.csv --reasons      # {what}
 python serve.py --port 8000              # POST /predict with sample_request.json
 python train.py --data FILE --out FOLDER # the same models on new data
 python train.py --data FILE --verify     # the same models on the same data: compares

@@ -119,7 +119,8 @@ def _understand(task: TaskSpec, table: Table, column: str | None, findings: list
                          ) from error  # fmt: skip
     findings += selection.findings
     schema = {"family": task.family, "kind": "clustering", "target": "", "classes": [], "positive": None,
-              "ordered": False, "read": table.options, "columns": draft_columns(selection.kept), "dropped": []}  # fmt: skip
+              "ordered": False, "read": table.options, "columns": draft_columns(selection.kept),
+              "dropped": []}  # fmt: skip
     rows = Rows(typed(frame, schema), np.zeros(len(frame)), frame.index.to_numpy().astype("int64"))
     codes = np.full(len(frame), np.nan) if column is None else _codes(frame[column])
     if column is not None and len(np.unique(codes[np.isfinite(codes)])) < 2:
@@ -211,6 +212,7 @@ def _measure(schema: dict[str, Any], selection: Selection, train: Rows, test: Ro
     schema["dropped"] = [{"name": name, "reason": reason} for name, reason in dropped.items()]
     schema["sample"] = sample_row(schema, train.frame)
     facts = profiling.column_facts(train.frame, kinds, dict.fromkeys(still, 0.0), "")
+    facts = [fact | {"relation": None, "relation_measure": ""} for fact in facts]  # there is no target to relate to
     return Materials(schema, train, test, folds, facts)
 
 
@@ -248,8 +250,10 @@ def _clusters(wanted: int | None, points: Array, findings: list[Finding], seed: 
     clusters, counts = count_clusters(points, seed=seed)
     best = min(counts, key=lambda count: count.rank, default=None)
     if best is not None:
-        text = (f"{clusters} clusters: of 2 to {counts[-1].clusters}, that number has the best mean rank of silhouette "
-                f"({best.silhouette:.2f}), Calinski-Harabasz, Davies-Bouldin and stability ({best.stability:.2f})")  # fmt: skip
+        text = (
+            f"{clusters} clusters: of 2 to {counts[-1].clusters}, that number has the best mean rank of silhouette "
+            f"({best.silhouette:.2f}), Calinski-Harabasz, Davies-Bouldin and stability ({best.stability:.2f})"
+        )
         findings.append(Finding(kind="clusters", count=clusters, text=text, action="found"))
     return clusters, counts
 

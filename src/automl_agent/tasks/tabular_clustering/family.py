@@ -58,9 +58,10 @@ class ClusterFamily(Family):
         truth: Array = np.load(folder / "points.npy", allow_pickle=False)
         return truth
 
-    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-              threshold: float | None = None) -> float:  # fmt: skip
+    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,  # noqa: ARG002
+              threshold: float | None = None) -> float:  # noqa: ARG002  # fmt: skip
         return scores.score(metric, truth, prediction)
 
-    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+    def threshold(self, *_: Any, **__: Any) -> float | None:
+        """Clusters have no threshold."""
         return None

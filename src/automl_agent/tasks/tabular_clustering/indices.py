@@ -24,12 +24,12 @@ FLOOR = 0.01
 
 
 def quality(points: Array, labels: Array) -> float:
-    """Mean of three indices that fail in different ways; about 0 for chance, below 1.
+    """Mean of four indices that fail in different ways, the last counted twice; about 0 for chance, below 1.
 
     - silhouette: clusters are compact and apart (favours round ones, and few);
-    - modularity of the graph of nearest neighbours, of any shape (favours equal sizes, and many);
-    - information: how much better a Gaussian for each cluster describes the points than one for all (favours
-      stretched ones, and many).
+    - modularity of the graph of nearest neighbours: near points lie together, whatever the shape (favours many);
+    - information: a Gaussian for each cluster describes the points better than one for all (favours stretched ones);
+    - reproducibility: a rule learned from one half of the points puts the other half into the same clusters.
 
     Equal points count once, so that a bootstrap sample does not look denser than it is.
     """
@@ -39,9 +39,9 @@ def quality(points: Array, labels: Array) -> float:
     if labels.max(initial=0) < 1:
         return -1.0
     distances = _distances(points)
-    return float(
-        (np.mean(_silhouettes(distances, labels)) + _modularity(distances, labels) + information(points, labels)) / 3
-    )
+    parts = (float(np.mean(_silhouettes(distances, labels))), _modularity(distances, labels),
+             information(points, labels), 2 * reproducibility(points, labels))  # fmt: skip
+    return sum(parts) / 5
 
 
 def silhouette(points: Array, labels: Array) -> float:
@@ -87,20 +87,34 @@ def davies_bouldin(points: Array, labels: Array) -> float:
 
 def information(points: Array, labels: Array) -> float:
     """Gain of the classification likelihood (Symons 1981) of a Gaussian for each cluster over one for all points, in
-    nats for each row and dimension. Covariances lean towards the one within all clusters by twice the dimensions."""
+    nats for each row and dimension."""
     labels = _dense(labels)
     rows, width = points.shape
-    shares = np.bincount(labels) / rows
-    residuals = points - _centres(points, labels)[labels]
-    within = residuals.T @ residuals / rows
+    _, covariances, shares = _gaussians(points, labels)
     shifted = points - points.mean(axis=0)
-    floor = FLOOR * np.eye(width)
-    gain = 0.5 * np.linalg.slogdet(shifted.T @ shifted / rows + floor)[1]
-    for cluster, share in enumerate(shares):
-        own = residuals[labels == cluster]
-        covariance = (own.T @ own + 2 * width * within) / (len(own) + 2 * width) + floor
-        gain += share * (np.log(share) - 0.5 * np.linalg.slogdet(covariance)[1])
+    whole = shifted.T @ shifted / rows + FLOOR * np.eye(width)
+    logs = np.linalg.slogdet(covariances)[1]
+    gain = 0.5 * np.linalg.slogdet(whole)[1] + float((shares * (np.log(shares) - 0.5 * logs)).sum())
     return float(gain / width)
+
+
+def reproducibility(points: Array, labels: Array) -> float:
+    """Share of the points, beyond chance (Cohen's kappa), that a Gaussian rule learned from the other half of them puts
+    into their cluster: prediction strength (Tibshirani & Walther 2005) with a common rule for all models."""
+    labels = _dense(labels)
+    half = np.random.default_rng(0).permutation(len(labels)) % 2 == 0
+    answers = np.empty(len(labels), dtype=np.int64)
+    for learned in (half, ~half):
+        present, codes = np.unique(labels[learned], return_inverse=True)
+        centres, covariances, shares = _gaussians(points[learned], codes)
+        shifted = points[~learned][None] - centres[:, None]
+        distances = (shifted @ np.linalg.inv(covariances) * shifted).sum(axis=2)
+        chances = np.log(shares) - 0.5 * np.linalg.slogdet(covariances)[1] - 0.5 * distances.T
+        answers[~learned] = present[chances.argmax(axis=1)]
+    clusters = int(labels.max()) + 1
+    found, said = (np.bincount(codes, minlength=clusters) / len(labels) for codes in (labels, answers))
+    chance = float((found * said).sum())
+    return (float((answers == labels).mean()) - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def modularity(points: Array, labels: Array) -> float:
@@ -161,6 +175,20 @@ def _sample(rows: Array) -> Array:
     if len(rows) <= MOST:
         return rows
     return rows[np.sort(np.random.default_rng(0).permutation(len(rows))[:MOST])]
+
+
+def _gaussians(points: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """Centres, covariances and shares of clusters without gaps. Covariances lean towards the one within all clusters
+    by twice as many rows as there are dimensions, so that a cluster of few rows has one."""
+    rows, width = points.shape
+    centres = _centres(points, labels)
+    residuals = points - centres[labels]
+    lean = 2 * width
+    common = residuals.T @ residuals / rows * lean
+    sizes = np.bincount(labels)
+    own = np.stack([residuals[labels == cluster].T @ residuals[labels == cluster] for cluster in range(len(sizes))])
+    covariances = (own + common) / (sizes + lean)[:, None, None] + FLOOR * np.eye(width)
+    return centres, covariances, sizes / rows
 
 
 def _centres(points: Array, labels: Array) -> Array:

@@ -66,7 +66,7 @@ def interpret(request: Request, peek: Peek | None) -> Reading:
     if metric in scores.EXTERNAL and not labels and "labels" not in request.options:
         metric = None
     because = (f"The words say '{named}'." if metric else
-               "No metric was named: cluster quality is the mean of three indices that fail in different ways.")  # fmt: skip
+               "No metric was named: cluster quality is the mean of indices that fail in different ways.")  # fmt: skip
     if not request.metric:
         inferences.append(
             Inference(field="metric", value=metric or scores.QUALITY, reason=because, sure=metric is not None)

@@ -1,4 +1,4 @@
-"""What a reader of clusters looks for: a map, sizes, silhouettes, what sets each apart, and how their number was found."""
+"""What a reader of clusters looks for: how many and how large, what sets them apart, a map, silhouettes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def _clusters(told: Sequence[Mapping[str, Any]]) -> Pictures:
     axes = canvas.chart(round(26 * len(told) + 6), left=84, right=110, top=3, bottom=3)
     axes.spines["bottom"].set_visible(False)
     places = np.arange(len(told))[::-1]
-    axes.barh(places, [one["rows"] for one in told], height=0.6, linewidth=0, color=[_color(i) for i in range(len(told))])
+    axes.barh(
+        places, [one["rows"] for one in told], height=0.6, linewidth=0, color=[_color(i) for i in range(len(told))]
+    )
     axes.set(xticks=[], yticks=[], ylim=(-0.5, len(told) - 0.5), xlim=(0, max(one["rows"] for one in told)))
     for place, one in zip(places, told, strict=True):
         canvas.label(axes, 0, place, f"cluster {one['cluster']}", x_shift=-8, ha="right")

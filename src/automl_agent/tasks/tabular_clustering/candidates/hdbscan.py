@@ -13,7 +13,7 @@ TITLE = "Density clustering (HDBSCAN)"
 TAGS = ("hdbscan", "dbscan", "density", "density-based", "noise", "any shape")
 PORTFOLIO = [{"view": "reduced"}, {"view": "standard"}, {"view": "quantile_reduced"}]
 SPACE = {
-    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced", "whitened"]},
+    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]},
     "samples": {"type": "int", "low": 1, "high": 20, "log": True},
 }
 REQUIRES = ("sklearn",)

@@ -12,9 +12,7 @@ from cluster_model import ClusterModel
 TITLE = "k-means"
 TAGS = ("k-means", "kmeans", "centroid", "partitioning", "simple", "interpretable")
 PORTFOLIO = [{"view": "standard"}, {"view": "quantile"}, {"view": "reduced"}]
-SPACE = {
-    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced", "whitened"]}
-}
+SPACE = {"view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]}}
 REQUIRES = ("sklearn",)
 SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 

@@ -14,7 +14,7 @@ TITLE = "Spectral clustering"
 TAGS = ("spectral", "spectral clustering", "graph", "nearest neighbours", "non-convex", "any shape")
 PORTFOLIO = [{"view": "standard"}, {"view": "quantile"}, {"view": "reduced"}]
 SPACE = {
-    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced", "whitened"]},
+    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]},
     "neighbours": {"type": "int", "low": 5, "high": 40, "log": True},
 }
 REQUIRES = ("sklearn",)

@@ -13,7 +13,7 @@ TITLE = "Agglomerative clustering (Ward)"
 TAGS = ("ward", "agglomerative", "hierarchical", "hierarchical clustering", "dendrogram", "linkage")
 PORTFOLIO = [{"view": "standard"}, {"view": "quantile"}, {"view": "reduced"}]
 SPACE = {
-    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced", "whitened"]},
+    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]},
     "linkage": {"type": "categorical", "choices": ["ward", "average", "complete"]},
 }
 REQUIRES = ("scipy",)

@@ -192,8 +192,3 @@ class Neighbourhood:
     @staticmethod
     def from_arrays(arrays: Mapping[str, Array], clusters: int) -> Neighbourhood:
         return Neighbourhood().fit(arrays["points"], arrays["labels"], clusters)
-
-
-def certain(labels: Array, clusters: int) -> Array:
-    """Memberships of rows that each belong to one cluster."""
-    return np.eye(clusters)[labels]

@@ -3,11 +3,10 @@
 Numbers and dates count alike, a category (or a text) as much as one number, whatever the number of its levels. A view
 is one way of looking at these columns:
 
-    standard        numbers standardised, their ends cut at the .5 % and 99.5 % quantiles
-    quantile        numbers as normal scores: skewed columns and far values lose their weight
-    reduced         `standard`, turned to its principal components, as many as hold 95 % of the variance
-    quantile_reduced  the same of `quantile`
-    whitened        `reduced`, each component scaled to variance 1
+    standard            numbers standardised, their ends cut at the .5 % and 99.5 % quantiles
+    quantile            numbers as normal scores: skewed columns and far values lose their weight
+    reduced             `standard`, turned to its principal components, as many as hold 95 % of the variance
+    quantile_reduced    the same of `quantile`
 
 The state is JSON and plain arrays: reading it back runs no code.
 """
@@ -15,7 +14,7 @@ The state is JSON and plain arrays: reading it back runs no code.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from text_columns import Text
 
 Array = npt.NDArray[Any]
 
-VIEWS = ("standard", "quantile", "reduced", "quantile_reduced", "whitened")
+VIEWS = ("standard", "quantile", "reduced", "quantile_reduced")
 ENDS = (0.005, 0.995)
 KEPT = 0.95
 """Share of the variance that a reduced view holds."""
@@ -60,7 +59,7 @@ class View:
         self.blocks = [_block(frame[name], self.kind.startswith("quantile"), self.seed) for name in self.columns]
         self.turn: Array | None = None
         points = self.transform(frame)
-        if self.kind in ("reduced", "quantile_reduced", "whitened") or self.components:
+        if self.kind.endswith("reduced") or self.components:
             self.centre, self.turn = self._principal(points)
             points = (points - self.centre) @ self.turn
         return points
@@ -82,12 +81,9 @@ class View:
         variances, axes = np.maximum(variances[order], 0), axes[:, order]
         axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
         told = np.cumsum(variances) / max(float(variances.sum()), 1e-300)
-        width = int(np.searchsorted(told, KEPT)) + 1 if self.kind not in ("standard", "quantile") else len(variances)
+        width = int(np.searchsorted(told, KEPT)) + 1 if self.kind.endswith("reduced") else len(variances)
         width = min(width, self.components or width, max(1, int((variances > 1e-9 * variances[0]).sum())))
-        axes = axes[:, :width]
-        if self.kind == "whitened":
-            axes = axes / np.sqrt(np.maximum(variances[:width], 1e-12))
-        return centre, np.ascontiguousarray(axes)
+        return centre, np.ascontiguousarray(axes[:, :width])
 
     def save(self, folder: str | Path, name: str = "view") -> None:
         """Write `NAME.json` and `NAME.npz`."""
@@ -164,22 +160,21 @@ class Levels:
 
 
 class Words:
-    """A text: the components of its words, which together have variance 1."""
+    """A text: the components of its words, which together have variance 1. How long it is does not count."""
 
     def __init__(self, seed: int) -> None:
         self.text = Text(seed)
 
     def fit(self, values: Array) -> Words:
-        parts = self.text.fit(values).transform(values)
+        parts = self.text.fit(values).transform(values)[:, 1:]
         self.mean = parts.mean(axis=0)
-        self.spread = np.maximum(parts.std(axis=0), 1e-12)
-        self.spread[0] *= 2.0  # the length is one coordinate of many
-        self.scale = float(np.sqrt(((parts - self.mean) / self.spread[0]).var(axis=0).sum())) or 1.0
+        self.scale = float(np.sqrt(parts.var(axis=0).sum()))
         return self
 
     def transform(self, values: Array) -> Array:
-        parts = self.text.transform(values)
-        return np.asarray((parts - self.mean) / (self.spread[0] * self.scale))
+        if self.scale <= 1e-12:
+            return np.zeros((len(values), 0))
+        return np.asarray((self.text.transform(values)[:, 1:] - self.mean) / self.scale)
 
 
 class Column:
@@ -233,21 +228,3 @@ def _steps(references: Array) -> tuple[Array, Array]:
     values, first, counts = np.unique(references, return_index=True, return_counts=True)
     middle = (shares[first] + shares[first + counts - 1]) / 2
     return values, np.clip(ndtri(np.clip(middle, 0.00135, 0.99865)), -FAR, FAR)
-
-
-def points_of(frame: pd.DataFrame, *others: pd.DataFrame, kind: str = "standard", components: int = 0,
-              seed: int = 0) -> list[Array]:  # fmt: skip
-    """Points of a frame, and of others as the first one is seen."""
-    view = View(kind, components, seed)
-    return [view.fit_transform(frame), *(view.transform(other) for other in others)]
-
-
-def described(kind: str) -> str:
-    """A view in words."""
-    return {"standard": "standardised columns", "quantile": "normal scores", "whitened": "whitened components",
-            "reduced": "principal components", "quantile_reduced": "principal components of normal scores"}[kind]  # fmt: skip
-
-
-def columns_of(view: View) -> Mapping[str, str]:
-    """Kind of each column, as the view sees it."""
-    return {name: block.kind for name, block in zip(view.columns, view.blocks, strict=True)}

@@ -48,11 +48,6 @@ def descriptions(frame: pd.DataFrame, labels: Array, clusters: int) -> list[dict
     return told
 
 
-def sentence(told: dict[str, Any]) -> str:
-    """A description with its heading: "cluster 2 (31 % of rows): high alcohol"."""
-    return f"cluster {told['cluster']} ({told['share']:.0%} of rows): {told['text']}".replace("%", " %", 1)
-
-
 def _column(values: pd.Series[Any], labels: Array, clusters: int) -> list[dict[str, Any]] | None:
     if pd.api.types.is_datetime64_any_dtype(values):
         moments = values.to_numpy().astype("datetime64[s]")
