@@ -246,11 +246,10 @@ def test_scores_need_labels_where_they_say_so() -> None:
     assert FAMILY.threshold("silhouette", truth, memberships) is None
 
 
-@pytest.mark.parametrize("clusters", [3, 5])
-def test_the_number_of_clusters_is_found(clusters: int) -> None:
-    points, _ = blobs(300, clusters)
+def test_the_number_of_clusters_is_found() -> None:
+    points, _ = blobs(150, 5)
     found, counts = count_clusters(points)
-    assert found == clusters
+    assert found == 5
     assert [count.clusters for count in counts] == list(range(2, 13))
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/families/tabular_clustering.py [--sets wine segment penbased] [--seeds 10]
 
-For each seed, every model's configurations are fitted without one fold and scored on it by `cluster_quality`, at the
-lowest rung of a run (two folds, at most 3,000 rows in each). The best one is fitted on all rows. No label is seen until
-then. The number of clusters is given. DATA_PKGS names the folder of the package archives with penbased and segment.
+For each seed, every model's configurations are fitted without one fold and scored on it by `cluster_quality`, as in a
+run: on all folds where rows are few, else at its lowest rung (two folds, at most 3,000 rows in each). The best one is
+fitted on all rows. No label is seen until then. The number of clusters is given. DATA_PKGS names the folder of the package archives with penbased and segment.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from automl_agent.tasks.candidate import load_candidate
 from automl_agent.tasks.registry import get_family
 from automl_agent.tasks.tabular_clustering import indices, scores
 
+FEW = 1000
+"""Training rows below which all folds are scored."""
 FLOORS = {"wine": 0.87, "segment": 0.62, "penbased": 0.72}
 FAMILY = get_family("tabular_clustering")
 
@@ -59,7 +61,8 @@ def chosen(folder: Path, task: dict[str, Any], seed: int) -> tuple[str, dict[str
     """Candidate and parameters with the best score of held-out rows."""
     truth = FAMILY.training_truth(folder)
     rows = PROBE_ROWS if len(truth) > 1.25 * PROBE_ROWS else 0
-    folds = [FAMILY.fold(folder, index, rows=rows, seed=seed) for index in range(2)]
+    count = 2 if len(truth) >= FEW else int(np.load(folder / "folds.npy").max()) + 1
+    folds = [FAMILY.fold(folder, index, rows=rows, seed=seed) for index in range(count)]
     found: list[tuple[float, str, dict[str, Any]]] = []
     for name, candidate in FAMILY.candidates().items():
         for params in candidate.portfolio if name != FAMILY.baseline else ():

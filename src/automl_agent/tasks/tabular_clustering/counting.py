@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FEWEST, MOST = 2, 12
 ROWS = 800
 """Rows that the count is made on at most."""
+STARTS = 3
 REPEATS = 5
 SHARE = 0.7
 """Of the rows that each repetition sees."""
@@ -69,7 +70,7 @@ def _assigned(seen: Array, points: Array, clusters: int, seed: int) -> Array:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        model = KMeans(min(clusters, len(seen)), n_init=4, random_state=seed).fit(seen)
+        model = KMeans(min(clusters, len(seen)), n_init=STARTS, random_state=seed).fit(seen)
     return np.asarray(model.predict(points))
 
 

@@ -19,6 +19,8 @@ MOST = 1000
 """Points that indices of pairs are computed on."""
 NEAR = 10
 """Neighbours whose clusters are compared; of few points, a twelfth of them."""
+HALVINGS = 10
+"""Divisions of few points into two halves that reproducibility is the mean of."""
 FLOOR = 0.01
 """Variance added in each direction: a cluster that is flat in one is not infinitely dense."""
 
@@ -102,7 +104,14 @@ def reproducibility(points: Array, labels: Array) -> float:
     """Share of the points, beyond chance (Cohen's kappa), that a Gaussian rule learned from the other half of them puts
     into their cluster: prediction strength (Tibshirani & Walther 2005) with a common rule for all models."""
     labels = _dense(labels)
-    half = np.random.default_rng(0).permutation(len(labels)) % 2 == 0
+    random = np.random.default_rng(0)
+    repeats = int(np.clip(MOST // max(len(labels), 1), 1, HALVINGS))  # few points: one halving would tell little
+    return float(np.mean([_recovered(points, labels, random.permutation(len(labels)) % 2 == 0)
+                          for _ in range(repeats)]))  # fmt: skip
+
+
+def _recovered(points: Array, labels: Array, half: Array) -> float:
+    """Cohen's kappa between labels and what a rule learned from the other half says."""
     answers = np.empty(len(labels), dtype=np.int64)
     for learned in (half, ~half):
         present, codes = np.unique(labels[learned], return_inverse=True)
