@@ -229,7 +229,7 @@ def test_quality_knows_right_from_wrong() -> None:
     assert right > indices.quality(points, labels % 3) > indices.quality(points, labels // 2)
     chance = indices.quality(points, np.random.default_rng(0).integers(0, 4, len(labels)))
     assert right > 0.7
-    assert -0.2 < chance < 0.05
+    assert -0.3 < chance < 0.05
     assert indices.quality(points, np.zeros(len(points), int)) == -1.0
     again = np.random.default_rng(0).integers(0, len(points), len(points))
     assert indices.quality(points[again], labels[again]) == pytest.approx(right, abs=0.05)  # a bootstrap is no gain
@@ -243,6 +243,7 @@ def test_scores_need_labels_where_they_say_so() -> None:
     truth[:, 0] = np.nan
     assert np.isnan(FAMILY.score("nmi", truth, memberships))
     assert FAMILY.score("silhouette", truth, memberships) > 0.5
+    assert FAMILY.score("modularity", truth, memberships) > 0.5
     assert FAMILY.threshold("silhouette", truth, memberships) is None
 
 

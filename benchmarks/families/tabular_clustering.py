@@ -4,7 +4,8 @@
 
 For each seed, every model's configurations are fitted without one fold and scored on it by `cluster_quality`, as in a
 run: on all folds where rows are few, else at its lowest rung (two folds, at most 3,000 rows in each). The best one is
-fitted on all rows. No label is seen until then. The number of clusters is given. DATA_PKGS names the folder of the package archives with penbased and segment.
+fitted on all rows. No label is seen until then. The number of clusters is given. DATA_PKGS names the folder of the
+package archives with penbased and segment.
 """
 
 from __future__ import annotations

@@ -26,24 +26,19 @@ FLOOR = 0.01
 
 
 def quality(points: Array, labels: Array) -> float:
-    """Mean of four indices that fail in different ways, the last counted twice; about 0 for chance, below 1.
+    """Mean of three indices that fail in different ways, the last counted twice; about 0 for chance, below 1.
 
     - silhouette: clusters are compact and apart (favours round ones, and few);
-    - modularity of the graph of nearest neighbours: near points lie together, whatever the shape (favours many);
     - information: a Gaussian for each cluster describes the points better than one for all (favours stretched ones);
     - reproducibility: a rule learned from one half of the points puts the other half into the same clusters.
 
     Equal points count once, so that a bootstrap sample does not look denser than it is.
     """
-    _, first = np.unique(points, axis=0, return_index=True)
-    first = _sample(np.sort(first))
-    points, labels = points[first], _dense(labels[first])
+    points, labels = _distinct(points, labels)
     if labels.max(initial=0) < 1:
         return -1.0
-    distances = _distances(points)
-    parts = (float(np.mean(_silhouettes(distances, labels))), _modularity(distances, labels),
-             information(points, labels), 2 * reproducibility(points, labels))  # fmt: skip
-    return sum(parts) / 5
+    compact = float(np.mean(_silhouettes(_distances(points), labels)))
+    return (compact + information(points, labels) + 2 * reproducibility(points, labels)) / 4
 
 
 def silhouette(points: Array, labels: Array) -> float:
@@ -127,9 +122,10 @@ def _recovered(points: Array, labels: Array, half: Array) -> float:
 
 
 def modularity(points: Array, labels: Array) -> float:
-    """Modularity (Newman 2006) of the graph of nearest neighbours, of up to 1,000 points."""
-    rows = _sample(np.arange(len(points)))
-    return _modularity(_distances(points[rows]), _dense(labels[rows]))
+    """Modularity (Newman 2006) of the graph of nearest neighbours, of up to 1,000 points: near points lie together,
+    whatever the shape of the clusters. Equal points count once."""
+    points, labels = _distinct(points, labels)
+    return _modularity(_distances(points), labels)
 
 
 # ---------------------------------------------------------------- agreement of two labellings
@@ -178,6 +174,13 @@ def mutual_information(truth: Array, labels: Array) -> float:
 def _dense(labels: Array) -> Array:
     """Labels without gaps: clusters that hold no row do not count."""
     return np.unique(labels, return_inverse=True)[1].reshape(-1)
+
+
+def _distinct(points: Array, labels: Array) -> tuple[Array, Array]:
+    """Up to 1,000 different points, and their labels without gaps."""
+    _, first = np.unique(points, axis=0, return_index=True)
+    rows = _sample(np.sort(first))
+    return points[rows], _dense(labels[rows])
 
 
 def _sample(rows: Array) -> Array:

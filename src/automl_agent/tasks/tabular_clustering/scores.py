@@ -20,6 +20,8 @@ METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (
     MetricSpec("calinski_harabasz", "Calinski-Harabasz index", True,
                ("calinski harabasz score", "calinski", "variance ratio criterion"), low=0.0),
     MetricSpec("davies_bouldin", "Davies-Bouldin index", False, ("davies bouldin score", "davies bouldin"), low=0.0),
+    MetricSpec("modularity", "Neighbour modularity", True, ("neighbor modularity", "graph modularity"), low=-1.0,
+               high=1.0),
     MetricSpec("ari", "Adjusted Rand index", True, ("adjusted rand", "adjusted rand score", "adjusted rand index"),
                needs="labels", low=-1.0, high=1.0),
     MetricSpec("nmi", "Normalised mutual information", True,
@@ -27,9 +29,9 @@ METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (
                needs="labels", low=0.0, high=1.0),
     MetricSpec("rand_index", "Rand index", True, ("rand score",), needs="labels", low=0.0, high=1.0),
 )}  # fmt: skip
-"""`cluster_quality`, the default, is the mean of silhouette, neighbour modularity, Gaussian information and
-reproducibility, which counts twice (see `indices.quality`). Metrics that need labels are measured where a column of
-labels is named, and choose nothing unless the user asks for one of them."""
+"""`cluster_quality`, the default, is the mean of silhouette, Gaussian information and reproducibility, which counts
+twice (see `indices.quality`). Metrics that need labels are measured where a column of labels is named, and choose
+nothing unless the user asks for one of them."""
 
 EXTERNAL = tuple(name for name, spec in METRICS.items() if spec.needs == "labels")
 
@@ -61,5 +63,5 @@ def score(metric: str, truth: Array, prediction: Array) -> float:
         external = {"ari": indices.adjusted_rand, "nmi": indices.mutual_information, "rand_index": indices.rand_index}
         return external[metric](codes[known].astype(np.int64), labels[known])
     internal = {QUALITY: indices.quality, "silhouette": indices.silhouette, "davies_bouldin": indices.davies_bouldin,
-                "calinski_harabasz": indices.calinski_harabasz}  # fmt: skip
+                "calinski_harabasz": indices.calinski_harabasz, "modularity": indices.modularity}  # fmt: skip
     return internal[metric](points, labels)
