@@ -70,6 +70,8 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     materials = _measure(schema, selection, train, test, folds, findings)
     seen, points = _reference(materials.train.frame, materials.test.frame)
     clusters, counts = _clusters(wanted, seen, findings, seed)
+    if column is not None:
+        schema["dropped"].append({"name": column, "reason": "labels"})
     schema |= {"clusters": clusters, "labels": column, "counts": [vars(count) for count in counts]}
     truth = np.column_stack([test_codes, points])
     write(Materials(schema, materials.train, Rows(materials.test.frame, truth, materials.test.positions), folds,
