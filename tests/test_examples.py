@@ -29,6 +29,7 @@ PROMISES = {
     "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
     "kaggle_folder": r"delivered roc_auc [01]\.\d+\nId, diagnosis: probabilities, as (.|\n)*ids and their order",
     "text_classification": r"delivered text_classification \w+ [01]\.\d+\n.*parcel is late.*,delivery,",
+    "tabular_clustering": r"(delivered|missed) cluster_quality 0\.\d+\ncluster 1 \(\d+% of rows\): ",
     "live_progress": r"begin +\d(.|\n)*best so far: baseline(.|\n)*report +\d",
 }
 """What each must print, as a pattern."""

@@ -32,7 +32,7 @@ def model_card(task: TaskSpec, profile: DataProfile, members: Sequence[Member], 
 
 def _about(task: TaskSpec, profile: DataProfile) -> str:
     lines = [
-        f"- Task: {_flat(task.family).replace('_', ' ')}, target `{_code(task.target or '')}`",
+        f"- Task: {_flat(task.family).replace('_', ' ')}" + (f", target `{_code(task.target)}`" if task.target else ""),
         f"- Data: {profile.rows_train:,} training rows, {profile.columns} columns, `{profile.fingerprint[:16]}`",
         f"- Test: {profile.rows_test:,} rows locked away. {_flat(profile.split)}".rstrip(),
         f"- Folds: {profile.folds}",
@@ -126,11 +126,12 @@ def _watch(profile: DataProfile, verdict: Verdict | None, grade: Grade | None, r
 
 
 def _use(task: TaskSpec) -> str:
+    what = f"predictions of {_code(task.target)}" if task.target else "what the model says of each row"
     return f"""## How to use it
 
 ```
 pip install -r requirements.txt
-python predict.py NEW.csv --reasons      # predictions of {_code(task.target or "the target")}
+python predict.py NEW.csv --reasons      # {what}
 python serve.py --port 8000              # POST /predict with sample_request.json
 python train.py --data FILE --out FOLDER # the same models on new data
 python train.py --data FILE --verify     # the same models on the same data: compares

@@ -98,12 +98,19 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
     else:
         interval = _over_folds(runner, table, combined)
     others = {
-        c.measure: family.score(c.measure, table.truth, combined, positive=positive, threshold=threshold)
+        c.measure: _other(runner, table, combined, c.measure, threshold)
         for c in runner.task.constraints
         if c.measure in family.metrics and c.measure != metric
     }
     spread = family.spread(runner.data, table.rows, table.truth, combined)
     return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread)
+
+
+def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, threshold: float | None) -> float:
+    """A further metric of the blend: pooled, or the mean over the folds, as the family's scores are."""
+    if not runner.family.pooled:
+        return cross_fitted(runner.family, metric, table.truth, prediction, table.folds, runner.positive)[0]
+    return runner.family.score(metric, table.truth, prediction, positive=runner.positive, threshold=threshold)
 
 
 def _best_affordable(runner: TrialRunner, trials: Sequence[Trial], tightness: float) -> list[Trial]:

@@ -101,7 +101,7 @@ def _plainly(content: ReportContent) -> str:
     import numpy as np
 
     truth, predicted = content.truth, content.predicted
-    if truth is None or predicted is None or not len(truth):
+    if truth is None or predicted is None or not len(truth) or content.task.target is None:
         return ""
     if not content.classes:
         off = number(float(np.median(np.abs(truth - predicted))), 3)

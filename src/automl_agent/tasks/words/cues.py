@@ -29,7 +29,9 @@ _CUES: dict[str, tuple[tuple[float, str], ...]] = {
     ),
     "clustering": (
         (1.0, r"cluster\w*|segmentation|find (?:\w+ )?(?:segments|groups|personas)|group (?:\w+ ){0,3}(?:similar"
-              r"|alike)|similar groups|unsupervised|segments? (?:of|in|among) (?:my|our|the)|segment (?:my|our|the)\b"),
+              r"|alike)|similar groups|unsupervised|segments? (?:of|in|among) (?:my|our|the)|segment (?:my|our|the)\b"
+              r"|(?:group|divide|split|sort|separate|partition|organi[sz]e|put)\w* (?:[\w'-]+ ){1,6}into"
+              r" (?:[\w-]+ ){0,2}(?:groups|segments|clusters|personas)|which \w+ (?:are alike|belong together)"),
     ),
     "forecasting": (
         (1.0, r"time[- ]series|forecast\w*[^.?!]*\b(?:next|coming|following|ahead|horizon|future)\b"

@@ -1,0 +1,77 @@
+"""Mixture of Gaussians: clusters may be stretched, turned and of different density; each row belongs by degrees."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from cluster_model import ClusterModel
+
+TITLE = "Gaussian mixture"
+TAGS = ("gaussian mixture", "gmm", "mixture", "em", "model-based", "probabilistic", "soft clustering")
+PORTFOLIO = [
+    {"view": "standard", "covariance": "tied"},
+    {"view": "reduced", "covariance": "full"},
+    {"view": "standard", "covariance": "full"},
+    {"view": "quantile", "covariance": "tied"},
+    {"view": "standard", "covariance": "diag"},
+]
+SPACE = {
+    "view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]},
+    "covariance": {"type": "categorical", "choices": ["full", "tied", "diag"]},
+    "smoothing": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+}
+REQUIRES = ("sklearn",)
+SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
+
+Array = npt.NDArray[Any]
+
+STARTS = 5
+ROUNDS = 200
+PER_SECOND = 3e8
+
+
+class Model(ClusterModel):
+    """`covariance` as in scikit-learn; `smoothing` is added to the variances, which are about 1."""
+
+    DEFAULTS: ClassVar[dict[str, Any]] = {"covariance": "tied", "smoothing": 1e-3}
+
+    def group(self, points: Array, clusters: int) -> Array:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+
+        rows, width = points.shape
+        each = rows * width * (1 if self.params["covariance"] == "diag" else width) * clusters
+        self.require(each * STARTS * 30 / PER_SECOND, "A Gaussian mixture")
+        mixture = GaussianMixture(
+            clusters, covariance_type=str(self.params["covariance"]), n_init=STARTS, max_iter=ROUNDS,
+            reg_covar=float(self.params["smoothing"]), random_state=self.seed,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(points)
+        roots = np.asarray(mixture.precisions_cholesky_, dtype=np.float64)
+        if roots.ndim == 2 and self.params["covariance"] == "diag":
+            roots = np.stack([np.diag(row) for row in roots])
+        elif roots.ndim == 2:
+            roots = np.repeat(roots[None], clusters, axis=0)
+        self.roots, self.centres = roots, np.asarray(mixture.means_)
+        self.shares = np.asarray(mixture.weights_)
+        return self.belong(points)
+
+    def belong(self, points: Array) -> Array:
+        chances = np.empty((len(points), len(self.shares)))
+        for cluster, (centre, root) in enumerate(zip(self.centres, self.roots, strict=True)):
+            distance = (((points - centre) @ root) ** 2).sum(axis=1)
+            chances[:, cluster] = np.log(self.shares[cluster] + 1e-300) + np.log(np.diagonal(root)).sum() - distance / 2
+        weights = np.exp(chances - chances.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def store(self) -> dict[str, Array]:
+        return {"centres": self.centres, "roots": self.roots, "shares": self.shares}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        self.centres, self.roots, self.shares = arrays["centres"], arrays["roots"], arrays["shares"]
