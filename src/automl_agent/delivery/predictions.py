@@ -10,7 +10,7 @@ from automl_agent.execution.home import write_durably
 
 
 def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> None:
-    """Write `row` (position in the data as read), the truth, the prediction and the probabilities of the test rows.
+    """Write `row` (position in the data as read), its `name` where rows have one (`test_names.json`), the truth, the prediction and the probabilities of the test rows.
 
     Args:
         data: the data folder. graded: holds `scores.npy` and `truth.npy`. bundle: the built bundle.
@@ -29,6 +29,8 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     )
     columns: dict[str, object] = {"row": np.load(data / "test_rows.npy", allow_pickle=False)}
     escaped = runtime_module("spreadsheet").escaped
+    if (data / "test_names.json").is_file():
+        columns["name"] = [escaped(name) for name in json.loads((data / "test_names.json").read_text(encoding="utf-8"))]
     classes = [escaped(name) for name in solution["classes"]]
     if solution["kind"] == "clustering":
         columns |= {"cluster": [classes[code] for code in scores.argmax(axis=1)]}
