@@ -10,10 +10,12 @@ from automl_agent.execution.home import write_durably
 
 
 def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> None:
-    """Write `row` (position in the data as read), its `name` where rows have one (`test_names.json`), the truth, the prediction and the probabilities of the test rows.
+    """Write `row` (position in the data as read), the truth, the prediction and the probabilities of the test rows.
 
     Args:
-        data: the data folder. graded: holds `scores.npy` and `truth.npy`. bundle: the built bundle.
+        data: the data folder; with `test_names.json` in it, what the rows are called is written, too.
+        graded: holds `scores.npy` and `truth.npy`.
+        bundle: the built bundle.
     """
     import numpy as np
     import pandas as pd

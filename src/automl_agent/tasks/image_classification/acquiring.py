@@ -72,8 +72,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     names = [str(name) for name in found.frame[found.column].iloc[rows.positions]]
     own = _own_test(request, found, schema, findings)
     division = divide(
-        rows.frame, rows.target, classes=len(schema["classes"]), times=None, share=None if own else test_share,
-        groups=None if groups is None else groups[kept], seed=seed, most=FOLDS if len(rows.target) > FOLD_ROWS else None,
+        rows.frame, rows.target, classes=len(schema["classes"]), times=None,
+        groups=None if groups is None else groups[kept], share=None if own else test_share, seed=seed,
+        most=FOLDS if len(rows.target) > FOLD_ROWS else None,
     )  # fmt: skip
     findings += division.findings
     train = rows.take(division.train)

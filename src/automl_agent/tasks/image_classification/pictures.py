@@ -43,7 +43,8 @@ def draw(content: ReportContent) -> dict[str, list[tuple[str, str, str]]]:
             ("Confusion matrix", "Shares are of the true class.", quality.confusion(truth, predicted, content.classes)),
             ("Images taken for another class", "The surest mistakes on the test; below: truth, then answer.",
              _mistakes(content, truth, scores, predicted)),
-        ] + _of_two(content, truth, scores)  # fmt: skip
+            *_of_two(content, truth, scores),
+        ]  # fmt: skip
     return drawn
 
 

@@ -25,7 +25,6 @@ def features(images: Sequence[bytes], grey: bool, size: int, cell: int) -> Array
     """float32 features, shape (images, width): gradients of `size` x `size` pixels in cells, then 12 x 12 pixels, then
     (in colour) a histogram of 4 x 4 x 4 colours. Each part has a mean square of about 1 an image."""
 
-
     def work(some: list[bytes]) -> Array:
         picture = decoded(some, size, grey)
         small = decoded(some, 12, grey).reshape(len(some), -1).astype(np.float32) / 255
@@ -83,11 +82,18 @@ def _scaled(part: Array) -> Array:
 
 
 def principal(matrix: Array, most: int) -> tuple[Array, Array]:
-    """Mean of rows (width,) and their first principal components (width, at most `most`), by the covariance."""
+    """Mean of rows (width,) and their first principal components (width, at most `most`)."""
     centre = matrix.mean(axis=0)
     shifted = matrix - centre
-    _, vectors = np.linalg.eigh(shifted.T @ shifted)
-    vectors = vectors[:, ::-1][:, : max(1, min(most, min(matrix.shape) - 1))]
+    rows, width = matrix.shape
+    kept = max(1, min(most, min(rows, width) - 1))
+    if rows < width:  # the products of rows are fewer than those of columns, and tell the same
+        _, vectors = np.linalg.eigh(shifted @ shifted.T)
+        vectors = shifted.T @ vectors[:, ::-1][:, :kept]
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-6)
+    else:
+        _, vectors = np.linalg.eigh(shifted.T @ shifted)
+        vectors = vectors[:, ::-1][:, :kept]
     # The sign of a component is arbitrary: fixed, so that what follows does not depend on it.
     signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
     return centre, np.ascontiguousarray(vectors * signs)

@@ -31,7 +31,7 @@ from PIL import Image, ImageOps
 Array = npt.NDArray[Any]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """Formats that are decoded; Pillow knows others whose parsers call foreign programs."""
 MAX_BYTES = 64 * 2**20
 """Files beyond this are skipped. Images of over 89 million pixels are skipped, too (Pillow's own bound)."""
@@ -317,7 +317,7 @@ def plain(image: Image.Image) -> Image.Image:
             values = values * 255
         image = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
     grey = image.mode in ("1", "L", "LA", "La")
-    if "A" in image.mode.upper() and image.mode != "LAB" or "transparency" in image.info:
+    if ("A" in image.mode.upper() and image.mode != "LAB") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("L" if grey else "RGB")
