@@ -297,7 +297,7 @@ def test_a_candidate_learns_and_is_read_back(name: str, kinds: int, tmp_path: Pa
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".npz", ".txt"}
     loaded = model_class.load(tmp_path)
     alone = np.concatenate([loaded.predict(frame[row : row + 1]) for row in range(cut, cut + 3)])
-    assert np.abs(alone - scores[:3]).max() < 1e-9, "an image alone is answered as among others"
+    assert np.abs(alone - scores[:3]).max() < 1e-7, "an image alone is answered as among others"
     lost = pd.DataFrame({"image": pd.Series([None, b"broken"], dtype=object)})
     shares = loaded.predict(lost)[0]
     assert np.allclose(shares, [1 / kinds] * kinds + [0]), "without an image the shares of the classes are the answer"

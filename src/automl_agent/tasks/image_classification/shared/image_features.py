@@ -17,19 +17,29 @@ Array = npt.NDArray[Any]
 
 DIRECTIONS = 9
 BATCH = 256
+SMALL = 32
+"""Pixels up to which there is no texture to speak of."""
+NEIGHBOURS = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 _features = Kept(300 * 2**20)
 
 
 def features(images: Sequence[bytes], grey: bool, size: int, cell: int) -> Array:
-    """float32 features, shape (images, width): gradients of `size` x `size` pixels in cells, then 12 x 12 pixels, then
-    (in colour) a histogram of 4 x 4 x 4 colours. Each part has a mean square of about 1 an image."""
+    """float32 features, shape (images, width).
+
+    Gradients of `size` x `size` pixels in cells; 12 x 12 pixels; in colour, a histogram of 4 x 4 x 4 colours; of more
+    than 32 pixels, histograms of brightness and texture. Each part has a norm of about 1 an image.
+    """
 
     def work(some: list[bytes]) -> Array:
         picture = decoded(some, size, grey)
         small = decoded(some, 12, grey).reshape(len(some), -1).astype(np.float32) / 255
         found = [gradients(picture, cell), _scaled(small - small.mean(axis=1, keepdims=True))]
-        return np.concatenate(found if grey else [*found, colours(picture)], axis=1)
+        if not grey:
+            found.append(colours(picture))
+        if size > SMALL:
+            found += [levels(picture), textures(decoded(some, 2 * size, grey))]
+        return np.concatenate(found, axis=1)
 
     return _features.all(images, (grey, size, cell), work, BATCH)
 
@@ -74,6 +84,30 @@ def colours(picture: Array) -> Array:
     return _scaled(np.sqrt(counts / picture[0, ..., 0].size).astype(np.float32))
 
 
+def levels(picture: Array) -> Array:
+    """Square roots of the shares of 16 levels of brightness."""
+    rows = len(picture)
+    codes = (picture.mean(axis=3).astype(np.int64) >> 4).reshape(rows, -1)
+    index = codes + np.arange(rows)[:, None] * 16
+    counts = np.bincount(index.ravel(), minlength=rows * 16).reshape(rows, 16)
+    return _scaled(np.sqrt(counts / codes.shape[1]).astype(np.float32))
+
+
+def textures(picture: Array) -> Array:
+    """Square roots of the shares of 256 local binary patterns (Ojala et al. 2002): which of a pixel's eight neighbours
+    are at least as bright."""
+    grey = picture.mean(axis=3).astype(np.int16)
+    rows, height, width = grey.shape
+    middle = grey[:, 1:-1, 1:-1]
+    codes = np.zeros(middle.shape, np.int64)
+    for bit, (down, right) in enumerate(NEIGHBOURS):
+        beside = grey[:, down : height - 2 + down, right : width - 2 + right]
+        codes |= (beside >= middle).astype(np.int64) << bit
+    index = codes.reshape(rows, -1) + np.arange(rows)[:, None] * 256
+    counts = np.bincount(index.ravel(), minlength=rows * 256).reshape(rows, 256)
+    return _scaled(np.sqrt(counts / codes[0].size).astype(np.float32))
+
+
 def _scaled(part: Array) -> Array:
     """A part with a norm of at most about 1 an image, so that no part drowns the others."""
     norm = np.sqrt((part**2).sum(axis=1, keepdims=True))
@@ -107,4 +141,4 @@ def reduced(matrix: Array, centre: Array, components: Array) -> Array:
 
 def grid(side: int) -> tuple[int, int]:
     """Size and cell for images whose longer side has so many pixels."""
-    return (32, 4) if side <= 40 else (64, 8)
+    return (SMALL, 4) if side <= 40 else (64, 8)
