@@ -122,10 +122,11 @@ def test_train_and_test_folders_are_kept_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [False, True], ids=["paths", "stems"])
 def test_a_table_with_file_names(tmp_path: Path, cut: bool) -> None:
     table = table_of(tmp_path / "set", cut=cut)
-    for data in (table, table.parent, zipped(table.parent, tmp_path / "set.zip")):
+    whole = (table.parent, zipped(table.parent, tmp_path / "set.zip"))
+    for data in whole if cut else (table, *whole):
         found = task(data, words="Classify the kind in these images", group="patient")
         assert (found.family, found.target) == ("image_classification", "kind")
-    profile, folder, _ = acquired(tmp_path, table, target="kind", group="patient")
+    profile, folder, _ = acquired(tmp_path, table.parent if cut else table, target="kind", group="patient")
     frame = image_io.locate(pd.read_csv(table)["file"], table, None, "")
     patients = pd.read_csv(table)["patient"].to_numpy()
     train, test = (np.load(folder / f"{name}.npy") for name in ("rows", "test_rows"))
@@ -154,6 +155,12 @@ def test_words_choose_metric_class_and_augmentation(tmp_path: Path) -> None:
     assert (found.metric, found.positive, found.options) == ("f1", "across", {"augment": "flips,turns"})
     assert task(root, words="Classify without augmentation").options == {"augment": "none"}
     assert task(root).metric == "accuracy"
+
+
+def test_pictures_beside_a_table_do_not_take_it(tmp_path: Path) -> None:
+    pd.DataFrame({"x": range(40), "y": ["a", "b"] * 20}).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "plot.png").write_bytes(encoded(picture(0, 0)))
+    assert task(tmp_path, words="Predict y").family == "tabular_classification"
 
 
 def test_tables_without_images_are_not_taken(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/families/image_classification.py [--sets fashion digits elpv] [--budget 300] [--splits 5]
 
-Fashion-MNIST: the first 6,000 training images and the official test; digits: scikit-learn's, mean of several random splits;
+Fashion-MNIST: the first 6,000 training images and the official test; digits: scikit-learn's, mean of random splits;
 ELPV: all 2,624 cells, defect when their probability is at least .5. `DATA_PKGS` names the folder with the packages
 that hold the sets (`dataset-fashion-mnist`, a .deb; `elpv-dataset`, a wheel).
 """

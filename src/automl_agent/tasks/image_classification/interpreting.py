@@ -42,7 +42,10 @@ def interpret(request: Request, peek: Peek | None, *, metrics: Mapping[str, Metr
         return Reading(0.0)
     words = text.composed(request.words)
     image, *others = peek.columns
-    confidence = 0.97 if len(others) <= 1 or "images" in cues.wishes(words) else 0.5
+    said = "images" in cues.wishes(words)
+    confidence = 0.97 if said or request.family or len(others) <= 1 else 0.5
+    if len(peek.sources) > 1 and not (said or request.family):
+        confidence = 0.2  # pictures beside a table that says nothing of them
     if not others:
         say = "The images have no labels: put those of each class into a folder of its own, or add a table with labels."
         return Reading(confidence, question=Question(field="data", text=say))

@@ -22,7 +22,8 @@ ROWS = 20_000
 def peek(request: Request) -> Peek | None:
     """Look at the images of a request; `None` when it brings none.
 
-    The first column is that of the images. Labels of class folders are the column `label`.
+    The first column is that of the images. Labels of class folders are the column `label`. A second source is a table
+    that lies there, too, and says nothing of the images.
 
     Raises:
         InputError: there are images, but they cannot be read.
@@ -46,7 +47,8 @@ def _peek(data: tuple[str, ...], _stamps: tuple[float, ...]) -> Peek | None:
     frame = found.frame.head(ROWS)
     image = PeekColumn(found.column, "id", len(frame), tuple(str(name) for name in frame[found.column].head(3)))
     others = tuple(_column(frame[name], found) for name in frame.columns if name != found.column)
-    return Peek(sources=(found.path.name,), modality=MODALITY, rows=len(frame), columns=(image, *others))
+    sources = (found.path.name, found.beside) if found.beside else (found.path.name,)
+    return Peek(sources=sources, modality=MODALITY, rows=len(frame), columns=(image, *others))
 
 
 def _column(series: pd.Series[Any], found: Images) -> PeekColumn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ ACCEPTED = (
     "Accepted are a folder with a folder of images for each class, or a table with file names and labels beside the"
     " images; also a zip archive of either. Images: PNG, JPEG, GIF, BMP, TIFF, WebP."
 )
-SHOWN = 50
+SHOWN = 100
 """Rows of a table that are looked at to find the column of file names."""
 NAMES = 0.5
 """Share of these that must name files that are there."""
@@ -39,6 +38,8 @@ class Images:
     """Columns of the table besides the file names."""
     parts: frozenset[str] = frozenset()
     """`train`, `test`: folders that divide the class folders."""
+    beside: str | None = None
+    """A table that lies there, too, and says nothing of the images."""
     findings: tuple[Finding, ...] = field(default=())
 
     @property
@@ -63,8 +64,8 @@ def find_images(request: Request) -> Images | None:
                 return None
             return _table(tables[0], None, os.path.relpath(folders[0], tables[0].parent))
         return look(places[0])
-    except OSError as error:
-        raise InputError(f"{places[0]} cannot be read: {error.strerror or error}.") from error
+    except OSError:
+        return None
 
 
 def look(path: Path) -> Images | None:
@@ -77,24 +78,23 @@ def look(path: Path) -> Images | None:
 
     if not path.is_dir() and not path.is_file():
         return None
+    if not image_io.is_container(path):
+        if path.suffix.lower() in image_io.SUFFIXES:
+            raise InputError(f"{path.name!r} is a single image: there is nothing to learn.", hint=ACCEPTED)
+        return _table(path, None, "")
     try:
-        if not image_io.is_container(path):
-            if path.suffix.lower() in image_io.SUFFIXES:
-                raise InputError(f"{path.name!r} is a single image: there is nothing to learn.", hint=ACCEPTED)
-            return _table(path, None, "")
         names = image_io.listing(path)
-        if not names:
-            return None
-        table = image_io.table_of(path)
-        found = _table(path, table, "") if table else None
-        if found is not None:
-            return found
-        return _folders(path, names)
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path.name!r} cannot be read: {error}.", hint=ACCEPTED) from error
+    except image_io.TooMany as error:
+        raise InputError(f"{error}.", hint="Give a part of them.") from error
+    except ValueError:
+        return None  # whoever reads tables says what is wrong with an archive
+    if not names:
+        return None
+    table = image_io.table_of(path)
+    return (_table(path, table, "") if table else None) or _folders(path, names, table)
 
 
-def _folders(path: Path, names: list[str]) -> Images:
+def _folders(path: Path, names: list[str], table: str | None) -> Images:
     from automl_agent.tasks.image_classification.shared import image_io
 
     options: dict[str, Any] = {"layout": "folders", "column": "image", "target": "label", "part": None}
@@ -102,7 +102,8 @@ def _folders(path: Path, names: list[str]) -> Images:
     if parts == {"train"} or parts == {"train", "test"}:
         options["part"] = "train"
     frame = image_io.labelled(path, names, options)
-    return Images(path, options, frame, parts=frozenset(filter(None, parts)) if options["part"] else frozenset())
+    known = frozenset(filter(None, parts)) if options["part"] else frozenset()
+    return Images(path, options, frame, parts=known, beside=table)
 
 
 def _table(path: Path, table: str | None, images: str) -> Images | None:
@@ -111,24 +112,25 @@ def _table(path: Path, table: str | None, images: str) -> Images | None:
 
     source = Source(path / table) if table and path.is_dir() else Source(path, table)
     try:
-        read = read_table(source)
+        some = read_table(source, limit=SHOWN).frame
     except InputError:
         return None  # whoever reads tables says what is wrong with it
-    frame = read.frame
-    step = max(1, len(frame) // SHOWN)
+    bare = table is None and not images  # then nothing says that images lie near by: only names with suffix count
     best, share = None, 0.0
-    for name in frame.columns:
-        some = frame[name].iloc[::step].dropna()
-        if not len(some) or some.nunique() < 2:
+    for name in some.columns:
+        values = [value for value in some[name].tolist() if isinstance(value, str | int | float) and value == value]
+        named = sum(str(value).lower().endswith(image_io.SUFFIXES) for value in values)
+        if len(set(values)) < 2 or (bare and named < NAMES * len(values)):
             continue
-        placed = image_io.locate(some.tolist(), path, table, images)
-        hits = sum(isinstance(value, image_io.Located) for value in placed) / len(some)
+        placed = image_io.locate(values, path, table, images)
+        hits = sum(isinstance(value, image_io.Located) for value in placed) / len(values)
         if hits > share:
             best, share = str(name), hits
     if best is None or share < NAMES:
         return None
-    located = image_io.locate(frame[best].tolist(), path, table, images)
-    frame = frame.assign(**{best: located.set_axis(frame.index)})
+    read = read_table(source)
+    located = image_io.locate(read.frame[best].tolist(), path, table, images)
+    frame = read.frame.assign(**{best: located.set_axis(read.frame.index)})
     options = {"layout": "table", "column": best, "target": "", "part": None, "images": images, "table": read.options}
     others = tuple(str(name) for name in frame.columns if name != best)
     return Images(path, options, frame, others, findings=read.findings)

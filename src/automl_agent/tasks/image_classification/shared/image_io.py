@@ -57,6 +57,10 @@ REMARKS = {
 """What is told of images that are used."""
 
 
+class TooMany(ValueError):
+    """More images than can be learned from."""
+
+
 class Located(str):
     """A file name as the user wrote it that knows where the file lies.
 
@@ -140,7 +144,8 @@ def listing(path: Path) -> list[str]:
     """Names of the image files in a folder or zip archive, sorted; hidden ones and links that lead out are left out.
 
     Raises:
-        ValueError: there are too many, or the archive is damaged or encrypted.
+        TooMany: there are more than can be learned from.
+        ValueError: the archive is damaged or encrypted.
     """
     if path.is_dir():
         root = path.resolve()
@@ -155,7 +160,7 @@ def listing(path: Path) -> list[str]:
     else:
         found = [name for name in _members(path) if name.lower().endswith(SUFFIXES)]
     if len(found) > MAX_FILES:
-        raise ValueError(f"{path.name} holds more than {MAX_FILES:,} images")
+        raise TooMany(f"{path.name} holds more than {MAX_FILES:,} images")
     return sorted(found)
 
 
@@ -238,8 +243,8 @@ def _read_table(path: Path, table: str | None, options: dict[str, Any], limit: i
 def locate(names: Iterable[Any], path: Path, table: str | None, images: str) -> pd.Series[Any]:
     """File names that know their place; values that name no file stay as they are.
 
-    A file is looked for where the name says, from the table on; else by its last part or, without suffix, by its stem,
-    wherever that is unique among the files below.
+    A file is looked for where the name says, from the table on; where one is not there, all by their last parts or,
+    without suffix, by their stems, wherever that is unique among the files below.
 
     Args:
         path: the table, or the folder or archive that holds it.
@@ -248,6 +253,14 @@ def locate(names: Iterable[Any], path: Path, table: str | None, images: str) -> 
     """
     archive = path if table and not path.is_dir() else None
     root = (path if path.is_dir() else path.parent) / images
+    names = list(names)
+    if archive is None and names and root.is_dir():
+        direct = [_key(name) for name in names]
+        whole = root.resolve()
+        if all(key and ".." not in PurePosixPath(key).parts and _inside(root / key, whole) for key in direct):
+            return pd.Series(
+                [Located.at(str(n), root / key) for n, key in zip(names, direct, strict=True)], dtype=object
+            )
     known = listing(archive or root) if archive or root.is_dir() else []
     places: dict[str, str | None] = {}
     for name in known:
