@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 EXAMPLES = ROOT / "examples"
 PROMISES = {
     "quickstart": r"(delivered|missed) accuracy [01]\.\d+\n  accuracy >= 0\.93: measured(.|\n)*serve\.py",
+    "image_classification": r"(delivered|missed) accuracy [01]\.\d+\nclasses: digit_0, digit_1",
     "custom_agent": r"\['agent_model', 'agent_neighbours'\]\n(delivered|missed) [01]\.\d+",
     "custom_candidate": r"centroid\.py scored 0\.[5-9]\d+",
     "replaced_verifier": r"(delivered|missed) after [0-2] revisions",

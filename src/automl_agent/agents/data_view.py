@@ -125,6 +125,8 @@ def _rows(data: Path, veil: Veil, names: list[str]) -> list[dict[str, Any]]:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     return significant(value, 3) if isinstance(value, float) else str(value)[:CELL]
 
 

@@ -22,6 +22,7 @@ from automl_agent.cli.model_checks import model_checks
 EXTRAS = {
     "catboost": "catboost",
     "torch": "torch",
+    "images": "efficientnet_lite_pytorch",
     "anthropic": "langchain_anthropic",
     "ollama": "langchain_ollama",
     "google": "langchain_google_genai",

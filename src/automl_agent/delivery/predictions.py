@@ -13,7 +13,9 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     """Write `row` (position in the data as read), the truth, the prediction and the probabilities of the test rows.
 
     Args:
-        data: the data folder. graded: holds `scores.npy` and `truth.npy`. bundle: the built bundle.
+        data: the data folder; with `test_names.json` in it, what the rows are called is written, too.
+        graded: holds `scores.npy` and `truth.npy`.
+        bundle: the built bundle.
     """
     import numpy as np
     import pandas as pd
@@ -32,6 +34,8 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     if keys := schema.get("keys"):  # columns that say which row is which
         named = pd.read_parquet(data / "test.parquet", columns=keys)
         columns |= {escaped(name): named[name].map(escaped, na_action="ignore") for name in keys}
+    if (data / "test_names.json").is_file():
+        columns["name"] = [escaped(name) for name in json.loads((data / "test_names.json").read_text(encoding="utf-8"))]
     classes = [escaped(name) for name in solution["classes"]]
     if solution["kind"] == "clustering":
         columns |= {"cluster": [classes[code] for code in scores.argmax(axis=1)]}

@@ -231,7 +231,7 @@ def _reference(column: dict[str, Any]) -> Any:
         return column["median"]
     if column["kind"] == "date":
         return pd.Timestamp(column["min"]) + (pd.Timestamp(column["max"]) - pd.Timestamp(column["min"])) / 2
-    return "" if column["kind"] == "text" else column["mode"]
+    return "" if column["kind"] == "text" else column.get("mode")  # what has no usual value is taken away
 
 
 def _plain(value: Any) -> Any:
@@ -240,6 +240,8 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, pd.Timestamp):
         return value.isoformat().removesuffix("T00:00:00")
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     return value.item() if hasattr(value, "item") else value
 
 

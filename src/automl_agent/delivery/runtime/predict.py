@@ -67,12 +67,12 @@ def predict_file(model: Ensemble, source: Path, out: Path, *, reasons: bool = Fa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Predict the rows of a file.")
-    parser.add_argument("file", type=Path, help="table with the columns of schema.json")
+    parser.add_argument("file", type=Path, help="table with the columns of schema.json, or what else it was trained on")
     parser.add_argument("--out", type=Path, help="CSV file to write; NAME_predictions.csv by default")
     parser.add_argument("--reasons", action="store_true", help="add the columns that moved each prediction most")
     arguments = parser.parse_args()
     out = arguments.out or Path(f"{arguments.file.name.split('.')[0]}_predictions.csv")
-    if not arguments.file.is_file():
+    if not arguments.file.exists():
         print(f"error: there is no file {arguments.file}", file=sys.stderr)
         return 2
     try:

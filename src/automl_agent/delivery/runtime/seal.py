@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import platform
@@ -18,7 +19,8 @@ GOLDEN_ROWS = 50
 
 
 def json_rows(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Typed rows as JSON objects, spelled as the training file spelled them (dates in its format)."""
+    """Typed rows as JSON objects, spelled as the training file spelled them (dates in its format, bytes in
+    base64)."""
     formats = {column["name"]: column.get("format") for column in schema["columns"]}
 
     def plain(name: str, value: Any) -> Any:
@@ -26,6 +28,8 @@ def json_rows(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any
             return None
         if hasattr(value, "strftime"):
             return value.strftime(formats[name]) if formats[name] else value.isoformat()
+        if isinstance(value, bytes):
+            return base64.b64encode(value).decode("ascii")
         return value.item() if hasattr(value, "item") else value
 
     columns = {name: frame[name].tolist() for name in frame.columns}

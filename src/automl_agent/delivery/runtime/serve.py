@@ -30,6 +30,9 @@ from predict import describe
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
 
 MAX_BODY = 1_000_000
+"""Bytes of a request, unless a few of its rows may be longer."""
+BODY_ROWS = 4
+"""Rows of the greatest length that a request may hold in any case."""
 MAX_ROWS = 1_000
 MAX_REASONS = 100
 """Reasons cost one prediction per row and column: they are given for at most so many rows at once."""
@@ -58,13 +61,22 @@ def _type(column: dict[str, Any]) -> Any:
     if column["kind"] == "number":
         return Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
     values = column.get("values", [])
-    longest = max([column.get("max_length") or 0, *map(len, values)])
-    text = Annotated[str, Field(strict=True, max_length=max(1_000, 2 * longest))]
+    text = Annotated[str, Field(strict=True, max_length=_longest(column))]
     if column["kind"] == "boolean":
         return text | StrictBool | StrictInt | None
     if column["kind"] == "category" and _numeric(values):
         return text | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
     return text | None
+
+
+def _longest(column: dict[str, Any]) -> int:
+    """Letters that a value may have."""
+    return max(1_000, 2 * max([column.get("max_length") or 0, *map(len, column.get("values", []))]))
+
+
+def body_limit(schema: dict[str, Any]) -> int:
+    """Bytes that the body of a request may have."""
+    return max(MAX_BODY, BODY_ROWS * sum(_longest(column) for column in schema["columns"] if "max_length" in column))
 
 
 def row_model(schema: dict[str, Any]) -> type[BaseModel]:
@@ -80,8 +92,9 @@ def row_model(schema: dict[str, Any]) -> type[BaseModel]:
 class Guard:
     """Answers what must not reach the model (wrong token, body too large or too slow, too many at once); logs all."""
 
-    def __init__(self, app: Any, *, token: str, in_flight: int, counters: Counter[str]) -> None:
+    def __init__(self, app: Any, *, token: str, in_flight: int, counters: Counter[str], limit: int = MAX_BODY) -> None:
         self.app, self.token, self.free, self.counters = app, token.encode(), in_flight, counters
+        self.limit = limit
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -118,8 +131,8 @@ class Guard:
         length = headers.get(b"content-length", b"")
         if not length.isdigit():
             return await refuse(411, "Content-Length is needed", identity)(scope, receive, send)
-        if int(length) > MAX_BODY:
-            return await refuse(413, f"the body may have {MAX_BODY} bytes at most", identity)(scope, receive, send)
+        if int(length) > self.limit:
+            return await refuse(413, f"the body may have {self.limit} bytes at most", identity)(scope, receive, send)
         if self.free <= 0:
             return await refuse(429, "too many requests at once", identity, {"Retry-After": "1"})(scope, receive, send)
         self.free -= 1
@@ -135,12 +148,12 @@ class Guard:
 
 
 async def _read(receive: Any) -> bytes:
-    body, more = b"", True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body
+    return bytes(body)
 
 
 def _replay(body: bytes, receive: Any) -> Any:
@@ -179,7 +192,8 @@ def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
     """The application; `token` empty means that none is asked for."""
     counters: Counter[str] = Counter()
     app = FastAPI(title="Predictions", version=str(model.solution["run_id"]), redoc_url=None)
-    app.add_middleware(Guard, token=token, in_flight=in_flight, counters=counters)
+    limit = body_limit(model.schema)
+    app.add_middleware(Guard, token=token, in_flight=in_flight, counters=counters, limit=limit)
     rows = Annotated[list[row_model(model.schema)], Field(min_length=1, max_length=MAX_ROWS)]  # type: ignore[misc]
     Body = create_model("Body", __config__=ConfigDict(extra="forbid"), rows=(rows, ...), reasons=(StrictBool, False))
     try:

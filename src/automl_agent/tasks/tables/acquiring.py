@@ -84,7 +84,10 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
     del table
     share = None if brought else test_share
-    division = divide(rows.frame, rows.target, classes=len(schema["classes"]), share=share, seed=seed, **extra)
+    division = divide(
+        rows.frame, rows.target, classes=len(schema["classes"]), times=extra["times"], groups=extra["groups"],
+        share=share, seed=seed,
+    )  # fmt: skip
     findings += division.findings
     schema["ordered"] = division.ordered
     train, test = rows.take(division.train), brought or rows.take(division.test)

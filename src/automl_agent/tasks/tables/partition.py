@@ -43,7 +43,7 @@ def row_hashes(frame: pd.DataFrame) -> Array:
 
 
 def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | None, groups: Array | None,
-           share: float | None, seed: int) -> Division:  # fmt: skip
+           share: float | None, seed: int, most: int | None = None) -> Division:  # fmt: skip
     """Divide rows.
 
     Args:
@@ -52,6 +52,7 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
         times: a number for each row that grows with time, when the user named a time column.
         groups: a number for each row's group, when the user named one.
         share: of rows to lock as the test; `None` when the user brought a test of their own.
+        most: folds at most, where no time column orders the rows.
 
     Raises:
         InputError: too few rows, groups or moments.
@@ -71,7 +72,7 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
     inner = splitting.make_units(features[train], None if groups is None else _renumber(groups[train]))
     if inner.count < 2:
         raise InputError("There are fewer than three groups of rows: too few to lock a test and to validate.")
-    count = _bounded_folds(len(train), inner.count, target[train], classes)
+    count = min(_bounded_folds(len(train), inner.count, target[train], classes), most or len(train))
     folds = splitting.make_folds(inner, rows[train], stratum[train], folds=count, seed=seed)
     words = (
         _words(test.sum(), len(target), classes, groups is not None, units.bound) if share else "the user's own test"
