@@ -29,6 +29,9 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     )
     columns: dict[str, object] = {"row": np.load(data / "test_rows.npy", allow_pickle=False)}
     escaped = runtime_module("spreadsheet").escaped
+    if schema.get("id"):  # rows that have a name are found by it
+        names = pd.read_parquet(data / "test.parquet", columns=[schema["id"]])[schema["id"]]
+        columns[schema["id"]] = [escaped(str(name)) for name in names]
     classes = [escaped(name) for name in solution["classes"]]
     if solution["kind"] == "clustering":
         columns |= {"cluster": [classes[code] for code in scores.argmax(axis=1)]}

@@ -59,7 +59,9 @@ def _type(column: dict[str, Any]) -> Any:
         return Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
     values = column.get("values", [])
     longest = max([column.get("max_length") or 0, *map(len, values)])
-    text = Annotated[str, Field(strict=True, max_length=max(1_000, 2 * longest))]
+    text: Any = Annotated[str, Field(strict=True, max_length=max(1_000, 2 * longest))]
+    for also in column.get("also", ()):  # JSON that the reader writes as text
+        text = text | {"number": StrictInt, "list": list[Any], "object": dict[str, Any]}[also]
     if column["kind"] == "boolean":
         return text | StrictBool | StrictInt | None
     if column["kind"] == "category" and _numeric(values):
