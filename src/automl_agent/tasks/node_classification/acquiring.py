@@ -31,8 +31,13 @@ LEVELS = 200
 """Levels up to which a category is a feature."""
 FEWEST_VALIDATION = 10
 SPLIT = re.compile(r"split|mask|partition|fold_?name|subset|set", re.IGNORECASE)
-PARTS = {"train": ("train", "training", "tr"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing"),
-         "": ("none", "unlabeled", "unlabelled", "rest", "unused")}  # fmt: skip
+PARTS = {
+    "train": ("train", "training", "tr"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+    "": ("none", "unlabeled", "unlabelled", "rest", "unused"),
+}
+"""Words of a column that marks nodes. "": part of the graph only."""
 _PART = {word: part for part, words in PARTS.items() for word in words}
 
 
@@ -176,10 +181,12 @@ def _parts(frame: pd.DataFrame, task: TaskSpec, names: list[str]) -> tuple[list[
             found[[str(value).strip().lower() in ("1", "true", "yes", "1.0") for value in frame[name]]] = part
         return list(masks.values()), found
     named = task.options.get("split")
-    wanted = [find_column(str(named), names, "the split")] if named else [name for name in names if SPLIT.fullmatch(name)]
+    wanted = (
+        [find_column(str(named), names, "the split")] if named else [name for name in names if SPLIT.fullmatch(name)]
+    )
     for name in wanted:
         words = [graph_io().table_io.label(value) or "" for value in frame[name]]
-        parts = [_PART.get(word.lower(), None) if word else "" for word in words]
+        parts = [_PART.get(word.lower()) if word else "" for word in words]
         if None not in parts and {"train", "test"} & set(parts):
             return [name], np.array(parts, object)
         if named:
@@ -302,14 +309,13 @@ def _folds(hashes: Array, target: Array, part: Array | None, classes: int, seed:
     """The user's validation nodes as the one fold (-1: only trained on), or stratified folds."""
     import numpy as np
 
-    if part is not None and (valid := part == "val").sum() >= FEWEST_VALIDATION:
-        if len(np.unique(target[~valid])) == classes:
-            text = (
-                f"{int(valid.sum())} nodes that the data mark as validation choose among models; what is delivered learns"
-                " from them, too"
-            )
-            findings.append(Finding(kind="own_validation", count=int(valid.sum()), text=text, action="kept"))
-            return np.where(valid, 0, -1).astype(np.int16)
+    valid = np.zeros(len(target), bool) if part is None else part == "val"
+    if valid.sum() >= FEWEST_VALIDATION and len(np.unique(target[~valid])) == classes:
+        text = (
+            f"{int(valid.sum())} nodes marked as validation choose the model; what is delivered learns from them, too"
+        )
+        findings.append(Finding(kind="own_validation", count=int(valid.sum()), text=text, action="kept"))
+        return np.where(valid, 0, -1).astype(np.int16)
     smallest = int(np.bincount(target, minlength=classes).min())
     count = max(2, min(FOLDS, len(target) // 2, smallest))
     made = splitting.make_folds(splitting.make_units(hashes), hashes, target.astype(np.int64), folds=count, seed=seed)
@@ -387,5 +393,3 @@ def _fingerprint(materials: Materials, folder: Path) -> str:
             digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     digest.update((folder / "nodes.parquet").read_bytes())
     return digest.hexdigest()
-
-

@@ -44,7 +44,7 @@ def nodes_of(source: GraphSource) -> pd.DataFrame:
         InputError: the graph cannot be read.
     """
     graph = loaded(source)
-    frame = graph.columns.copy(deep=False)
+    frame: pd.DataFrame = graph.columns.copy(deep=False)
     frame.insert(0, source.options["id"], graph.ids)
     return frame
 

@@ -38,11 +38,17 @@ _TWINS = re.compile(r"(.*?)_?(?:1|a|left)$"), re.compile(r"(.*?)_?(?:2|b|right)$
 _EDGE_FILE = re.compile(r"edge|link|cites|citation|adjacen|network|relation|friend|follow|interaction", re.IGNORECASE)
 _NODE_FILE = re.compile(r"node|vert|feature|content|label|attribute", re.IGNORECASE)
 _ID = re.compile(r"(?:.*[_ ])?(?:node|id|node_?id|vertex|paper|name|key)", re.IGNORECASE)
-_NEIGHBOURS = re.compile(r"neighbou?rs?|neighbou?r_?ids|adjacent|adjacency|links|linked_?to|connected_?to", re.IGNORECASE)
+_NEIGHBOURS = re.compile(
+    r"neighbou?rs?|neighbou?r_?ids|adjacent|adjacency|links|linked_?to|connected_?to", re.IGNORECASE
+)
 LABEL = re.compile(r"(?:.*[_ ])?(?:label|labels|class|category|subject|topic|target|y|type|group)", re.IGNORECASE)
 """Names that a column of labels usually has."""
 _COVERED = 0.5
-"""Share of the ends of edges that must be nodes."""
+"""Share of the ends of edges, of each of the two, that must be nodes."""
+_PLAINLY = 0.98
+"""The same where no name says that they are ends of edges."""
+_FEW = 5
+"""Columns up to which a table of edges is about edges, and not about something that happens between nodes."""
 
 
 @dataclass(frozen=True)
@@ -172,11 +178,12 @@ def _pair(tables: list[tuple[Source, Table]], given: dict[str, Scalar], paths: l
             for first, second, named in ends:
                 key, covered = _id_column(nodes, edges, (first, second), given, named)
                 score = covered + 0.5 * named + 0.2 * bool(_NODE_FILE.search(tables[n][0].name))
-                if covered >= _COVERED and score > best[0]:
-                    best = (score, (n, e, first, second, key, named))
+                if covered >= (_COVERED if named else _PLAINLY) and score > best[0]:
+                    evident = named and len(edges.frame.columns) <= _FEW
+                    best = (score, (n, e, first, second, key, evident))
     if best[1] is None:
         return None
-    n, e, first, second, key, named = best[1]
+    n, e, first, second, key, evident = best[1]
     (node_source, nodes), (edge_source, edges) = tables[n], tables[e]
     read = {
         "format": "tables",
@@ -199,7 +206,7 @@ def _pair(tables: list[tuple[Source, Table]], given: dict[str, Scalar], paths: l
         text = f"columns of the edges that are not used: {', '.join(unused[:5])}"
         findings.append(Finding(kind="edge_columns", columns=tuple(unused), count=len(unused), text=text))
     names = f"{node_source.name} and {edge_source.name}"
-    return GraphSource(place, names, read, evident=named, findings=tuple(findings))
+    return GraphSource(place, names, read, evident=evident, findings=tuple(findings))
 
 
 def _words(nodes: Table, key: str | None, target: str | None) -> list[str]:
@@ -212,7 +219,9 @@ def _words(nodes: Table, key: str | None, target: str | None) -> list[str]:
         return []
     others = [name for name in names if name not in (key, target) and not LABEL.fullmatch(name)]
     kinds = {name: find_kind(nodes.frame[name], nodes.options["decimal"], name) for name in others}
-    found = [name for name, kind in kinds.items() if kind.kind == "number" or (kind.kind == "constant" and kind.integer)]
+    found = [
+        name for name, kind in kinds.items() if kind.kind == "number" or (kind.kind == "constant" and kind.integer)
+    ]
     return found if len(found) > limit else []
 
 
@@ -241,17 +250,19 @@ def _ends(table: Table, given: dict[str, Scalar], file_says_so: bool) -> list[tu
                      and other.group(1) == match.group(1)), None)  # fmt: skip
         if twin:
             return [(one, twin, True)]
-    return [(names[0], names[1], file_says_so)] if len(names) <= 3 else []
+    return [(names[0], names[1], file_says_so)] if len(names) == 2 or (file_says_so and len(names) == 3) else []
 
 
 def _id_column(nodes: Table, edges: Table, ends: tuple[str, str], given: dict[str, Scalar], named: bool
                ) -> tuple[str | None, float]:  # fmt: skip
-    """The column of ids and the share of ends that it covers; no column where edges count the rows from 0."""
-    import numpy as np
+    """The column of ids, and the share of ends (the worse of the two) that it covers.
+
+    No column where edges count the rows from 0.
+    """
     import pandas as pd
 
     texts = graph_io().table_io.texts
-    wanted = pd.Index(np.concatenate([texts(edges.frame[end]) for end in ends]), dtype=object)
+    wanted = [pd.Index(texts(edges.frame[end]), dtype=object) for end in ends]
     best: tuple[str | None, float] = (None, 0.0)
     rows = len(nodes.frame)
     candidates = [str(name) for name in nodes.frame.columns][:50]
@@ -261,12 +272,12 @@ def _id_column(nodes: Table, edges: Table, ends: tuple[str, str], given: dict[st
         ids = pd.Index(texts(nodes.frame[name]), dtype=object).unique()
         if len(ids) < 0.9 * rows:
             continue
-        covered = float(wanted.isin(ids).mean())
+        covered = min(float(end.isin(ids).mean()) for end in wanted)
         if covered > best[1] + 1e-9:
             best = (name, covered)
     if best[1] < _COVERED and named and not given.get("id"):
-        numbers = {str(number) for number in range(rows)}
-        covered = float(wanted.isin(pd.Index(sorted(numbers), dtype=object)).mean())
+        numbers = pd.Index([str(number) for number in range(rows)], dtype=object)
+        covered = min(float(end.isin(numbers).mean()) for end in wanted)
         if covered > 0.99:
             return None, covered
     return best

@@ -1,4 +1,4 @@
-"""Correct and Smooth (Huang et al. 2021): a model of features alone, then its errors and its answers spread along edges."""
+"""Correct and Smooth (Huang et al. 2021): a model of features, then its errors and answers spread."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,7 @@ def packed_rows(words: Any, names: list[str] | None = None) -> list[str]:
     if names:
         places = [names[place] for place in places]
     starts = words.indptr.tolist()
-    return [
-        packed(list(zip(places[start:end], values[start:end], strict=True)))
-        for start, end in zip(starts, starts[1:], strict=False)
-    ]
+    return [packed(list(zip(places[start:end], values[start:end], strict=True))) for start, end in pairwise(starts)]
 
 
 def unpacked_rows(texts: Any, width: int) -> Any:
