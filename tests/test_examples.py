@@ -25,6 +25,7 @@ PROMISES = {
     "embed_in_chat_app": r"agent +It is right on \d+\.\d% (.|\n)*agent +On other tumours .* 95 % confidence",
     "subgraph": r"to approve: \['.+', '.+', '.+'\]\n(delivered|missed): .*bundle",
     "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
+    "node_classification": r"(delivered|missed) node_classification accuracy [01]\.\d+\nserve it with.*serve\.py",
     "live_progress": r"begin +\d(.|\n)*best so far: baseline(.|\n)*report +\d",
 }
 """What each must print, as a pattern."""

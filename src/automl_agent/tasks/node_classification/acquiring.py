@@ -278,13 +278,13 @@ def _divided(nodes: _Nodes, graph: Any, findings: list[Finding], *, seed: int, s
 def _tell_lost(labels: pd.Series[Any], codes: Array, part: Array, findings: list[Finding]) -> None:
     lost = (part == "test") & (codes < 0) & labels.notna().to_numpy() & (labels.astype(str) != "").to_numpy()
     if count := int(lost.sum()):
-        text = f"{count} test nodes have a class that no training node has: it cannot be learned"
+        text = f"{count} test nodes have a class that no training node has"
         findings.append(Finding(kind="unseen_class", count=count, text=text, action="dropped"))
 
 
 def _division(rows: Rows, part: Array | None, classes: int, *, seed: int, share: float, findings: list[Finding]
               ) -> partition.Division:  # fmt: skip
-    """Which labelled rows are the test, and the fold of each other one; by ids, so that the order of rows is nothing."""
+    """Which labelled rows are the test, and the fold of each other one; by ids, whatever the order of rows."""
     import numpy as np
 
     ids = rows.frame.iloc[:, [0]]

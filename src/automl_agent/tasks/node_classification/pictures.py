@@ -31,8 +31,8 @@ def draw(content: ReportContent) -> dict[str, list[Picture]]:
     if target is not None:
         shown = data.target(target, classes, content.task.target or "label")
         drawn["data"].append(("The labels", f"Of the {len(target)} training nodes.", shown))
-        drawn["data"].append(("Do neighbours agree?", "Share of a class's edges to training nodes of the same class; the"
-                              " mark is what chance would give.",
+        drawn["data"].append(("Do neighbours agree?", "Share of a class's edges between training nodes that stay in"
+                              " it; the mark is what chance would give.",
                               agreement(edges, _labels(content, nodes, target), classes)))  # fmt: skip
     truth, scores, predicted = content.truth, content.scores, content.predicted
     if truth is not None and scores is not None and predicted is not None and len(truth):

@@ -47,6 +47,8 @@ class RawGraph:
     """csr_matrix (nodes, width) of float32, or `None`."""
     word_names: list[str] = field(default_factory=list)
     """Names of the columns of `words`; without names they are numbers from 0."""
+    near: list[str] | None = None
+    """Neighbours as the rows name them, JSON; `None` where the edges come by themselves."""
 
 
 # ---------------------------------------------------------------- npz
@@ -83,6 +85,10 @@ def read_npz(path: Path, *, label: str | None = None) -> RawGraph:
     members = npz_members(path)
     if not is_graph(members):
         raise ValueError(f"the arrays {', '.join(sorted(members)[:12])} hold no edges (edges, edge_index or adj_...)")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > max(256 * 2**20, 200 * path.stat().st_size):
+        raise ValueError("it would unpack to far more than a graph of its size holds")
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: _array(file, name) for name in _wanted(members)}
     words = _features(arrays)

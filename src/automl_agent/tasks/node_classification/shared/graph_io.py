@@ -51,6 +51,8 @@ class Graph:
     repaired: dict[str, int]
     """Counts: `nameless` and `repeated` nodes (left out), edges that are `unknown` (name no node), `loops`, `doubled`;
     `given` edges in all."""
+    near: list[str] | None = None
+    """Neighbours as each node's row names them, JSON, where rows name any."""
 
 
 # ---------------------------------------------------------------- reading
@@ -78,7 +80,8 @@ def rows_of(graph: Graph, options: dict[str, Any]) -> pd.DataFrame:
     if graph.words.shape[1]:
         texts = packed_rows(graph.words, graph.names)
         frame[options["features"]] = pd.Series(texts, dtype=object, index=frame.index)
-    frame[options["neighbours"]] = pd.Series(_neighbours(graph), dtype=object, index=frame.index)
+    near = _neighbours(graph) if graph.near is None else graph.near
+    frame[options["neighbours"]] = pd.Series(near, dtype=object, index=frame.index)
     return frame
 
 
@@ -104,7 +107,10 @@ def _holds_graph(path: Path, options: dict[str, Any]) -> bool:
     if graph_files.is_graph(graph_files.npz_members(path)) or graph_files.is_graphml(path):
         return True
     edges = (options.get("edges") or {}).get("file")
-    return bool(edges) and zipfile.is_zipfile(path) and edges in zipfile.ZipFile(path).namelist()
+    if not edges or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return edges in archive.namelist()
 
 
 def load(place: Place, options: dict[str, Any]) -> Graph:
@@ -147,7 +153,8 @@ def tables(place: Place, options: dict[str, Any]) -> graph_files.RawGraph:
         sources = np.repeat(np.array(ids, object), [len(found) for found in lists])
         ends = np.stack([sources, np.array([name for found in lists for name in found], object)], axis=1)
         columns = nodes.drop(columns=[options["neighbours"], *([] if numbered else [options["id"]])])
-        return graph_files.RawGraph(ids, columns, ends.reshape(-1, 2), False)
+        near = [_json(found) if found else "" for found in lists]
+        return graph_files.RawGraph(ids, columns, ends.reshape(-1, 2), False, near=near)
     edges = _table(place, options["edges"], 1)
     for name in (options["source"], options["destination"]):
         if name not in edges.columns:
@@ -218,7 +225,9 @@ def fitted(raw: graph_files.RawGraph, options: dict[str, Any]) -> Graph:
     words = sparse.csr_matrix((len(raw.ids), 0), dtype=np.float32) if raw.words is None else raw.words
     rows = kept if options.get("format") == "rows" else np.arange(len(kept))
     columns = raw.columns.iloc[kept].reset_index(drop=True)
-    return Graph(names, columns, rows, unique, raw.directed, sparse.csr_matrix(words[kept]), raw.word_names, counts)
+    near = None if raw.near is None else [raw.near[place] for place in kept]
+    words = sparse.csr_matrix(words[kept])
+    return Graph(names, columns, rows, unique, raw.directed, words, raw.word_names, counts, near)
 
 
 # ---------------------------------------------------------------- typing
