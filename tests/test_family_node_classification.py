@@ -367,6 +367,14 @@ def test_typed_rows_stay_as_they_are(folder: Path) -> None:
     pd.testing.assert_frame_equal(graph_io().typed(once, schema), once)
 
 
+@pytest.mark.parametrize(("folds", "numbers"), [(1, [-1, 0]), (3, [0, 1, 2])])
+def test_other_data_are_divided_like_the_first(folds: int, numbers: list[int]) -> None:
+    target = np.arange(50) % 4
+    found = graph_io().new_folds(pd.DataFrame(), target, {}, {"seed": 0, "folds": folds})
+    assert sorted(set(found.tolist())) == numbers
+    assert all(len(set(target[found == number].tolist())) > 1 for number in numbers)
+
+
 # ---------------------------------------------------------------- the whole
 
 

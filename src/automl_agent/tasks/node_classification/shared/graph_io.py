@@ -401,6 +401,20 @@ def files(path: str | Path, schema: dict[str, Any], folder: Path) -> None:
     store(load(path, schema["read"]), schema, folder)
 
 
+def new_folds(_frame: pd.DataFrame, target: Array, _schema: dict[str, Any], solution: dict[str, Any]) -> Array:
+    """As many folds as in the first training, stratified; one fold (the user's validation nodes) becomes a fifth of
+    the rows, the others are only trained on (-1)."""
+    random, count = np.random.default_rng(solution["seed"]), int(solution["folds"])
+    folds = np.empty(len(target), dtype=np.int16)
+    start = 0
+    for code in np.unique(target):
+        places = random.permutation(np.flatnonzero(target == code))
+        turn = (start + np.arange(len(places))) % (count if count > 1 else 5)
+        folds[places] = turn if count > 1 else np.where(turn == 0, 0, -1)
+        start += len(places)
+    return folds
+
+
 def store(graph: Graph, schema: dict[str, Any], folder: Path) -> None:
     """Write the typed nodes, edges and features of a graph; no label is among them."""
     about = schema["graph"]
