@@ -17,6 +17,7 @@ Picture = tuple[str, str, str]
 
 _SHADES = (canvas.ACCENT, canvas.WARN, canvas.MUTED, "#3b8f6e", "#8a5fbf", "#b98a1a", "#3d9bb3", "#a8446b")
 _POINTS = 1500
+_RANGES = 8
 
 
 def draw(content: ReportContent) -> dict[str, list[Picture]]:
@@ -26,7 +27,7 @@ def draw(content: ReportContent) -> dict[str, list[Picture]]:
     target, classes = content.training_target, content.classes
     drawn: dict[str, list[Picture]] = {"data": [], "test": []}
     nodes = int(content.profile.meta.get("nodes", edges.max(initial=0) + 1))
-    drawn["data"].append(("Edges of a node", "How many nodes have how many edges; both axes grow by powers of two.",
+    drawn["data"].append(("Edges of a node", "How many nodes have how many edges; the ranges double.",
                           degrees(edges, nodes)))  # fmt: skip
     if target is not None:
         shown = data.target(target, classes, content.task.target or "label")
@@ -61,10 +62,12 @@ def degrees(edges: Array, nodes: int) -> str:
     """Histogram of the number of edges, in ranges that double: 0, 1, 2-3, 4-7, ..."""
     degree = np.bincount(edges.ravel(), minlength=nodes)
     place = np.where(degree > 0, np.floor(np.log2(np.maximum(degree, 1))).astype(int) + 1, 0)
-    counts = np.bincount(place)
+    counts = np.bincount(np.minimum(place, _RANGES - 1))
     axes = canvas.chart(200, left=44, top=24, bottom=40)
     axes.bar(np.arange(len(counts)), counts, 0.86, color=canvas.ACCENT, linewidth=0)
     names = ["0", "1", *(f"{2**k}-{2 ** (k + 1) - 1}" for k in range(1, len(counts) - 1))]
+    if len(counts) == _RANGES:
+        names[-1] = f"{2 ** (_RANGES - 2)}+"
     axes.set_xticks(range(len(counts)), names[: len(counts)])
     axes.set_xlim(-0.6, len(counts) - 0.4)
     canvas.names(axes, "edges of a node", "nodes")
