@@ -31,6 +31,7 @@ PROMISES = {
     "kaggle_folder": r"delivered roc_auc [01]\.\d+\nId, diagnosis: probabilities, as (.|\n)*ids and their order",
     "text_classification": r"delivered text_classification \w+ [01]\.\d+\n.*parcel is late.*,delivery,",
     "tabular_clustering": r"(delivered|missed) cluster_quality 0\.\d+\ncluster 1 \(\d+% of rows\): ",
+    "node_classification": r"(delivered|missed) node_classification accuracy [01]\.\d+\nserve it with.*serve\.py",
     "live_progress": r"begin +\d(.|\n)*best so far: baseline(.|\n)*report +\d",
 }
 """What each must print, as a pattern."""

@@ -193,7 +193,7 @@ def make_content(
     metric = "accuracy" if kind == "classification" else "rmse"
     values: dict[str, Any] = {
         "run_id": "run-1",
-        "family": SimpleNamespace(name=f"tabular_{kind}", shared=home, reader="table_io.py", reads=()),
+        "family": SimpleNamespace(name=f"tabular_{kind}", shared=home, reader="table_io.py", reads=(), files=()),
         "task": TaskSpec(words="Who is ill?\n# No heading | <b>", family=f"tabular_{kind}", target="diagnosis"),
         "profile": DataProfile(
             family=f"tabular_{kind}",

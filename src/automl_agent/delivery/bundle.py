@@ -75,6 +75,10 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     (folder / "candidates").mkdir(parents=True)
     schema = json.loads((content.data / "schema.json").read_text(encoding="utf-8"))
     names = _copy_code(folder, content)
+    if content.family.files:
+        (folder / "files").mkdir()
+    for name in content.family.files:
+        _link(str(content.data / name), str(folder / "files" / name))
     for index, files in enumerate(content.members):
         for fold, trial in files.shipped.items():
             shutil.copytree(trial / "model", folder / "model" / f"m{index}" / f"fold{fold}", copy_function=_link)
@@ -199,6 +203,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "positive": schema.get("positive"),
         "threshold": content.threshold,
         "reader": content.family.reader,
+        "files": list(content.family.files),
         "spread": content.spread,
         "seed": content.seed,
         "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,

@@ -17,7 +17,8 @@ def requirements(folder: Path) -> list[str]:
     own = {path.stem for path in folder.glob("*.py")}
     modules = {module for path in files for module in _imports(path)} - own - set(sys.stdlib_module_names)
     packages = {_distribution(module) for module in modules}
-    return sorted(f"{package}=={version(package)}" for package in packages if package)
+    # A build's own mark ("2.5.0+cpu") is no version that a registry knows.
+    return sorted(f"{package}=={version(package).partition('+')[0]}" for package in packages if package)
 
 
 def dockerfile(packages: list[str]) -> str:

@@ -44,6 +44,7 @@ class Family:
     blueprints: tuple[Blueprint, ...]
     reader = "table_io.py"
     reads: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     ships: Literal["folds", "whole"] = "whole"
     blends = True
     pooled = True
@@ -82,7 +83,7 @@ class Family:
     def describe(self, folder: Path, metric: str) -> dict[str, Any]:
         from automl_agent.tasks.tables import dataset
 
-        return dataset.describe(folder, metric)
+        return dataset.describe(folder, metric) | ({"files": str(folder)} if self.files else {})
 
     def fold(self, folder: Path, index: int, *, rows: int, seed: int) -> FoldData:
         from automl_agent.tasks.tables import dataset

@@ -24,7 +24,8 @@ and one class:
         def load(cls, folder): ...
 
 `task` is `{"kind": "classification"|"regression"|"clustering", "classes": [...], "metric": "f1", "positive": 1}` and
-what a family adds. Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
+what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs.
+Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
 
 A shared file is looked for beside the candidate first, then in the family's folders. What a language model wrote lies
 beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run in the sandbox only.
@@ -35,6 +36,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +46,7 @@ from typing import Any
 from automl_agent.errors import ConfigurationError
 from automl_agent.tasks.family import Candidate
 
+_IMPORTING = threading.Lock()
 _REQUIRED = ("TITLE", "TAGS", "PORTFOLIO", "SPACE")
 
 
@@ -109,6 +112,28 @@ def load_candidate(path: Path, shared: Sequence[Path] = ()) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def load_shared(path: Path, shared: Sequence[Path]) -> ModuleType:
+    """Import a shared file for our own use; afterwards this process imports as if nothing had happened.
+
+    What the file imports by plain name is looked for in the folders `shared`.
+    """
+    name = f"_shared_{path.stem}"
+    with _IMPORTING:
+        if name in sys.modules:
+            return sys.modules[name]
+        paths, before = list(sys.path), set(sys.modules)
+        try:
+            load_candidate(path, shared)
+            sys.modules[name] = sys.modules.pop(f"_candidate_{path.stem}")
+        finally:
+            sys.path[:] = paths
+            for other in set(sys.modules) - before - {name}:
+                file = getattr(sys.modules[other], "__file__", None)
+                if file and Path(file).parent in shared:
+                    del sys.modules[other]
+        return sys.modules[name]
 
 
 def installed(candidate: Candidate) -> bool:

@@ -188,6 +188,10 @@ class TaskFamily(Protocol):
     """Name of the shared file (`read`, `typed`, `inspect`, `encode_target`; see `tables/shared/table_io.py`) with which
     a bundle's programs read and type raw rows, and `reads`, the shared files that it imports."""
     reads: tuple[str, ...]
+    files: tuple[str, ...]
+    """Names of files of the data folder that candidates read besides the rows (a graph, say). They travel with a bundle
+    in `files/`; candidates find the folder where they lie in `task["files"]`, and the reader's `files(path, schema,
+    folder)` writes them for other data."""
     ships: Literal["folds", "whole"]
     """What a bundle holds of each member: the models of the folds, averaged, or one model of all training rows, fitted
     when the member was chosen (fold number `DataProfile.folds`, which leaves nothing out)."""

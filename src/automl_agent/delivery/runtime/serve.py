@@ -61,7 +61,9 @@ def _type(column: dict[str, Any]) -> Any:
     if column["kind"] == "number":
         return Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
     values = column.get("values", [])
-    text = Annotated[str, Field(strict=True, max_length=_longest(column))]
+    text: Any = Annotated[str, Field(strict=True, max_length=_longest(column))]
+    for also in column.get("also", ()):  # JSON that the reader writes as text
+        text = text | {"number": StrictInt, "list": list[Any], "object": dict[str, Any]}[also]
     if column["kind"] == "boolean":
         return text | StrictBool | StrictInt | None
     if column["kind"] == "category" and _numeric(values):

@@ -11,10 +11,12 @@ another one all rows, and new folds from the same seed.
 from __future__ import annotations
 
 import argparse
+import atexit
 import hashlib
 import json
 import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,8 @@ class Rows:
     """Where each row stands in the table."""
     original: bool
     """Whether these are the very rows of the first training."""
+    files: Path | None = None
+    """Folder of what candidates read besides the rows."""
 
 
 def fingerprint(frame: pd.DataFrame, target: np.ndarray) -> str:
@@ -59,7 +63,9 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     if stored.max(initial=-1) < len(raw):
         frame, target = split(reader, raw.iloc[stored], schema)
         if fingerprint(frame, target) == solution["fingerprint"]:
-            return Rows(frame, target, np.load(root / "oof" / "folds.npy", allow_pickle=False), stored, original=True)
+            folds = np.load(root / "oof" / "folds.npy", allow_pickle=False)
+            return Rows(frame, target, folds, stored, original=True, files=root / "files")
+    files = other_files(reader, schema, solution, file)
     frame, target = split(reader, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
     strange = {str(value) for value in raw[schema["target"]][missing].dropna()} - {""} if missing.any() else set()
@@ -70,7 +76,17 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     positions = np.flatnonzero(~missing)
     frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
     folds = getattr(reader, "new_folds", new_folds)(frame, target, schema, solution)
-    return Rows(frame, target, folds, positions, original=False)
+    return Rows(frame, target, folds, positions, original=False, files=files)
+
+
+def other_files(reader: Any, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Path | None:
+    """What candidates read besides the rows, made from other data in a folder that goes with this process."""
+    if not solution.get("files"):
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="files-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    reader.files(file, schema, folder)
+    return folder
 
 
 def split(reader: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
@@ -87,7 +103,7 @@ def read_folder(root: Path, schema: dict[str, Any], solution: dict[str, Any], fo
     target, folds, positions = (
         np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("target", "folds", "rows")
     )
-    return Rows(frame, target, folds, positions, original=True)
+    return Rows(frame, target, folds, positions, original=True, files=folder)
 
 
 def new_folds(_frame: pd.DataFrame, target: np.ndarray, schema: dict[str, Any], solution: dict[str, Any]) -> np.ndarray:
@@ -116,7 +132,8 @@ def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: di
     # What a candidate had to change to keep to its time limit is in params.json: the same work, whatever the machine.
     params = root / "model" / member["id"] / f"fold{fold}" / "params.json"
     fixed = json.loads(params.read_text(encoding="utf-8")) if params.exists() else member["params"]
-    model = module.Model(task_of(solution), fixed, member["steps"], solution["seed"])
+    task = task_of(solution) | ({"files": str(rows.files)} if solution.get("files") else {})
+    model = module.Model(task, fixed, member["steps"], solution["seed"])
     model.fit(rows.frame[train].reset_index(drop=True), rows.target[train])
     valid = rows.frame[rows.folds == fold].reset_index(drop=True)
     return model, np.asarray(model.predict(valid), dtype=np.float64) if len(valid) else np.zeros(0)
@@ -154,6 +171,9 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
     for path in code:
         (out / path.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out / path.relative_to(root))
+    for name in solution.get("files", []):
+        (out / "files").mkdir(exist_ok=True)
+        shutil.copyfile(Path(rows.files or root) / name, out / "files" / name)
     shape = (len(rows.target), *([len(solution["classes"])] if solution["classes"] else []))
     total, weights = np.zeros(shape), np.zeros(len(rows.target))
     for member in solution["members"]:
