@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--reasons", action="store_true", help="add the columns that moved each prediction most")
     arguments = parser.parse_args()
     out = arguments.out or Path(f"{arguments.file.name.split('.')[0]}_predictions.csv")
-    if not arguments.file.exists():
+    if not arguments.file.exists():  # a reader may take folders
         print(f"error: there is no file {arguments.file}", file=sys.stderr)
         return 2
     try:
