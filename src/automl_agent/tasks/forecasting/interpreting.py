@@ -144,9 +144,9 @@ def _options(request: Request, words: str, peek: Peek, horizon: tuple[str, str] 
         options["horizon"] = horizon[0]
         inferences.append(Inference(field="horizon", value=horizon[0], reason=f"The words say '{horizon[1]}'."))
     if "known" not in request.options and (known := _said_known(words, peek)):
-        options["known"] = ",".join(known)
+        names = options["known"] = ",".join(known)
         reason = "The words say that they are known in advance."
-        inferences.append(Inference(field="known", value=options["known"], reason=reason))
+        inferences.append(Inference(field="known", value=names, reason=reason))
     return options
 
 
