@@ -16,7 +16,7 @@ from automl_agent import events, records
 from automl_agent.cli.options import make_parser
 from conftest import CANCER, ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGE = Path(automl_agent.__file__).parent
 KNOWN = {*automl_agent.__all__, *vars(records), *vars(events)}
 ELSEWHERE = ("HOME/", "OUT/", "DIR/", "automl-runs/", "http", "application/")
