@@ -188,7 +188,8 @@ def _without_repeats(steps: Array, codes: Array, table: SeriesTable, given: bool
         text = f"{repeated} rows repeat the time of another row of their series; the last one of each was kept"
         findings.append(Finding(kind="duplicate_time", columns=(table.time,), count=repeated, text=text,
                                 action="dropped"))  # fmt: skip
-    return order[keep]
+    kept: Array = order[keep]
+    return kept
 
 
 def _count_gaps(steps: Array, codes: Array, table: SeriesTable, findings: list[Finding]) -> None:
