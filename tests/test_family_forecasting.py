@@ -305,7 +305,7 @@ def model(name: str, folder: Path, **params: Any) -> Any:
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("long")
-    acquired(hourly(1000), folder, task("load", horizon="24"))
+    acquired(hourly(800), folder, task("load", horizon="24"))
     return folder / "data"
 
 
@@ -316,7 +316,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
-QUICK = {"lightgbm_global": {"rounds": 40, "rows": 4000}}
+QUICK = {"lightgbm_global": {"rounds": 30, "rows": 3000}}
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
@@ -342,7 +342,7 @@ def test_candidates_keep_the_contract(name: str, place: str, request: Any, tmp_p
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_no_forecast_looks_ahead(name: str, long: Path, tmp_path: Path) -> None:
     """Whatever comes after an origin, the forecast from there is the same."""
-    frame = hourly(1000)
+    frame = hourly(800)
     frame.loc[len(frame) - 2 * 24 :, "load"] *= 3  # the last window and the locked test
     acquired(frame, tmp_path, task("load", horizon="24"))
     forecasts = []

@@ -16,6 +16,7 @@ from automl_agent.delivery.jobs import finish_bundle
 from automl_agent.records import DataProfile, Finding, Member, TaskSpec
 from automl_agent.tasks.candidate import load_candidate, read_candidate
 from automl_agent.tasks.family import MetricSpec
+from automl_agent.tasks.tables import dataset
 
 SHARED = Path(automl_agent.__file__).parent / "tasks" / "tables" / "shared"
 FOLDS, ROWS = 3, 90
@@ -193,7 +194,14 @@ def make_content(
     metric = "accuracy" if kind == "classification" else "rmse"
     values: dict[str, Any] = {
         "run_id": "run-1",
-        "family": SimpleNamespace(name=f"tabular_{kind}", shared=home, reader="table_io.py", reads=(), files=()),
+        "family": SimpleNamespace(
+            name=f"tabular_{kind}",
+            shared=home,
+            reader="table_io.py",
+            reads=(),
+            files=(),
+            describe=dataset.describe,
+        ),
         "task": TaskSpec(words="Who is ill?\n# No heading | <b>", family=f"tabular_{kind}", target="diagnosis"),
         "profile": DataProfile(
             family=f"tabular_{kind}",
