@@ -35,6 +35,7 @@ from automl_agent.testing import ScriptedChatModel
 HERE = Path(__file__).parent
 FIELDS = ("family", "target", "positive", "metric", "constraints", "roles")
 UNITS = {"latency_ms": "ms", "train_seconds": "s", "size_mb": "MB", "memory_mb": "MB"}
+NAMES = {kind: f"tabular_{kind}" for kind in ("classification", "regression")}
 PACKAGES = ("automl-agent", "langchain-core", "pandas", "pydantic")
 
 Case = dict[str, Any]
@@ -59,7 +60,7 @@ def able(case: Case) -> Answer:
     words, quotes = case["words"], case.get("quotes", {})
     clauses = [clause.strip() for clause in re.split(r"[.,;:?!](?:\s|$)", words) if clause.strip()]
     limits = [limit.split() for limit in case.get("constraints", ()) if " in " not in limit]
-    task = {"program": "forecasting", "question": ""}.get(case["family"], f"tabular_{case['family']}")
+    task = "" if case["family"] == "question" else NAMES.get(case["family"], case["family"])
     return {
         "target": said(case.get("target"), quotes.get("target", words)),
         "task": said(task, words),
@@ -162,8 +163,7 @@ def right(case: Case, task: TaskSpec | Question | InputError) -> dict[str, bool]
     if not isinstance(task, TaskSpec):
         names = ["family", *fields, "constraints", *(["roles"] if roles else [])]
         return dict.fromkeys(names, False)
-    program = bool(task.options.get("program"))
-    family = program if case["family"] == "program" else task.family == f"tabular_{case['family']}" and not program
+    family = task.family == NAMES.get(case["family"], case["family"]) and not task.options.get("program")
     found = {"family": family, **{name: getattr(task, name) == case[name] for name in fields}}
     found["constraints"] = sorted(map(plain, task.constraints)) == sorted(map(spelt, case.get("constraints", ())))
     if roles:

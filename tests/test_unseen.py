@@ -25,6 +25,7 @@ import pytest
 from sklearn import datasets
 
 from automl_agent import Report, Settings, build_graph
+from automl_agent.testing import InlineExecutor
 
 SYLLABLES = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "wu", "za", "pe", "gri", "sto", "fla")
 
@@ -259,3 +260,17 @@ def test_what_is_odd_in_new_rows_is_named_and_counted(run: Delivered, nowhere: P
     written = pd.read_csv(tmp_path / "p.csv")
     assert written["prediction"].notna().all()
     assert len(written) == 20
+
+
+@pytest.mark.slow
+def test_a_target_of_negative_numbers_is_graded_without_the_metrics_that_it_has_none_of(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(200, 3)), columns=["a", "b", "c"])
+    frame["change"] = frame["a"] - 2 * frame["b"] + 0.1 * draw.normal(size=200)
+    frame.to_csv(tmp_path / "changes.csv", index=False)
+    settings = Settings(budget=120, trials=4, retrieval=False, home=str(tmp_path / "home"), out=str(tmp_path / "out"))
+    graph = build_graph(settings=settings, executor=InlineExecutor())
+    report = graph.invoke({"request": "Predict the change.", "data": str(tmp_path / "changes.csv")})["report"]
+    assert report.status == "delivered", report.reason
+    others = json.loads((tmp_path / "out" / "bundle" / "metrics.json").read_text())["others"]
+    assert "mae" in others and "rmsle" not in others

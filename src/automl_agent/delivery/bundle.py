@@ -199,7 +199,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "metric": content.metric.name,
         "higher_is_better": content.metric.higher_is_better,
         "classes": _classes(content, schema),
-        "task": content.family.describe(content.data, content.metric.name),
+        "task": _told(content),
         "positive": schema.get("positive"),
         "threshold": content.threshold,
         "reader": content.family.reader,
@@ -210,6 +210,12 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "members": members,
         "generated": generated_files(content),
     }
+
+
+def _told(content: BundleContent) -> dict[str, Any]:
+    """What candidates were told of the task, but for places of this machine."""
+    told = content.family.describe(content.data, content.metric.name)
+    return {name: value for name, value in told.items() if name != "files"}
 
 
 def _classes(content: BundleContent, schema: dict[str, Any]) -> list[str]:

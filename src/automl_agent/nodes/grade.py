@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from automl_agent.errors import InputError
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
 from automl_agent.nodes.stage import Stage
@@ -63,7 +65,7 @@ def _graded(
     interval = bootstrap_interval(
         family, task.metric, truth, scores, positive=positive, threshold=threshold, seed=stage.seed
     )
-    others = {name: score(name) for name in family.metrics if name != task.metric}
+    others = {name: _defined(score, name) for name in family.metrics if name != task.metric}
     return Grade(
         metric=task.metric,
         score=score(task.metric),
@@ -75,6 +77,14 @@ def _graded(
         reads=reads,
         details=artifact,
     )
+
+
+def _defined(score: Callable[[str], float], name: str) -> float:
+    """A further metric; not a number where it has no value on these targets (RMSLE of negative ones)."""
+    try:
+        return score(name)
+    except InputError:
+        return float("nan")
 
 
 def _coverage(folder: Path, truth: Any) -> float | None:
