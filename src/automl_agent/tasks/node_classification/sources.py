@@ -29,6 +29,8 @@ GRAPHS = (".npz", ".graphml")
 _MORE = (".content", ".cites", ".edges", ".edgelist", ".nodes", ".labels")
 _MOST = 12
 """Tables of a folder or archive that are looked at."""
+_HEAD = 50
+"""Rows by which a table is looked at first."""
 _ENDS = (
     r"(?:source|src|from|u|head|start|sender|citing|citing_?paper\w*|follower|parent)_?(?:node|id|paper)?(?:_id)?",
     r"(?:target|dst|dest|destination|to|v|tail|end|receiver|cited|cited_?paper\w*|followee|followed|child)"
@@ -95,7 +97,7 @@ def _find(data: tuple[str, ...], _stamps: Any, given: tuple[tuple[str, Scalar], 
     if len(paths) == 1 and (alone := _one_file(paths[0], options)):
         return alone
     try:
-        tables = _tables(paths)
+        tables = _tables(paths, options)
         found = _pair(tables, options, paths, target) if len(tables) > 1 else _rows(tables, options)
     except InputError:
         if asked:
@@ -144,12 +146,14 @@ def _directed(options: dict[str, Scalar]) -> bool | None:
 # ---------------------------------------------------------------- tables
 
 
-def _tables(paths: Iterable[Path]) -> list[tuple[Source, Table]]:
-    """All tables behind the paths, read."""
+def _tables(paths: Iterable[Path], given: dict[str, Scalar]) -> list[tuple[Source, Table]]:
+    """The tables behind the paths, read; none where they cannot be a graph."""
     sources: list[Source] = []
     for path in paths:
         if path.is_dir():
             sources += [Source(one) for one in sorted(path.iterdir()) if one.is_file() and _is_table(one.name)]
+        elif not path.is_file():  # a pipe would be waited for
+            continue
         elif zipfile.is_zipfile(path) and path.suffix.lower() not in (".xlsx", ".xlsm", ".npz"):
             with zipfile.ZipFile(path) as archive:
                 names = [info.filename for info in archive.infolist() if not info.is_dir()]
@@ -157,9 +161,17 @@ def _tables(paths: Iterable[Path]) -> list[tuple[Source, Table]]:
             sources += [Source(path, name) for name in inside]
         else:
             sources.append(Source(path))
-    if len(sources) > _MOST:
+    if len(sources) > _MOST or not _promising([(source, read_table(source, limit=_HEAD)) for source in sources], given):
         return []
     return [(source, read_table(source)) for source in sources]
+
+
+def _promising(heads: list[tuple[Source, Table]], given: dict[str, Scalar]) -> bool:
+    """Whether columns look like edges or neighbours: only then tables are read whole, just to look at them."""
+    if len(heads) == 1:
+        names = [str(name) for name in heads[0][1].frame.columns]
+        return given.get("neighbours") in names or any(_NEIGHBOURS.fullmatch(name) for name in names)
+    return any(_ends(head, given, _EDGE_FILE.search(source.name) is not None) for source, head in heads)
 
 
 def _is_table(name: str) -> bool:
