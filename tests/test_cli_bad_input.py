@@ -145,7 +145,7 @@ TABLES = {
 }  # fmt: skip
 WISHES = {
     "metric_unknown": Call(("'foo'", "accuracy"), ("--metric", "foo")),
-    "metric_of_the_other_family": Call(("tabular regression, and this is tabular classification", "f1"), ("--metric", "rmse")),
+    "metric_of_the_other_family": Call(("tabular regression, and this is", "f1"), ("--metric", "rmse")),
     "accuracy_above_one": metric("accuracy >= 1.1", "impossible", "between 0 and 1"),
     "accuracy_above_hundred": metric("accuracy at least 110 %", "impossible"),
     "no_time_at_all": metric("answers within 0 ms", "impossible", "greater than 0"),
