@@ -1,5 +1,6 @@
 """A folder of images, a folder for each class, becomes a model; then it names an image that it has not seen."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,8 @@ def main(settings: Settings) -> None:
         out = graph.invoke({"request": words, "data": str(Path(scratch, "digits"))})
     report = out["report"]
     print(report.status, report.metric["name"], round(report.score, 3))
-    print("classes:", ", ".join(out["profile"].classes))
+    schema = json.loads(Path(report.bundle, "schema.json").read_text(encoding="utf-8"))
+    print("classes:", ", ".join(schema["classes"]))
 
 
 if __name__ == "__main__":
