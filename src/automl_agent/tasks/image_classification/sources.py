@@ -88,10 +88,15 @@ def look(path: Path) -> Images | None:
         raise InputError(f"{error}.", hint="Give a part of them.") from error
     except ValueError:
         return None  # whoever reads tables says what is wrong with an archive
-    if not names:
+    if not names or (path.is_dir() and len(names) < _others(path, names)):
         return None
     table = image_io.table_of(path)
     return (_table(path, table, "") if table else None) or _folders(path, names, table)
+
+
+def _others(path: Path, names: list[str]) -> int:
+    """Files in a folder that are no images: where they are more, it is a folder of something else."""
+    return sum(len(files) for _, _, files in os.walk(path)) - len(names)
 
 
 def _folders(path: Path, names: list[str], table: str | None) -> Images:

@@ -119,7 +119,8 @@ def _profile(told: Sequence[Mapping[str, Any]]) -> Pictures:
 
 
 def _tested(content: ReportContent) -> Pictures:
-    truth, scores = content.truth, content.scores
+    path, scores = content.grade_folder / "truth.npy", content.scores
+    truth = np.load(path, allow_pickle=False) if path.is_file() else None  # with the view beside the labels
     if truth is None or scores is None or not len(truth):
         return []
     step = max(1, -(-len(truth) // DOTS))
