@@ -1,6 +1,7 @@
 """A sentence and two series become forecasts with intervals."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,10 @@ def made_up(days: int = 240) -> pd.DataFrame:
 
 
 def main(settings: Settings) -> None:
-    graph = build_graph(settings=settings)
-    report = graph.invoke({"request": WORDS, "data": made_up()})["report"]
+    with TemporaryDirectory() as scratch:
+        table = Path(scratch, "visitors.csv")
+        made_up().to_csv(table, index=False)
+        report = build_graph(settings=settings).invoke({"request": WORDS, "data": str(table)})["report"]
     print(report.status, report.metric["name"], round(report.score, 3), "seasonal naive", report.metric["baseline"])
     print(pd.read_csv(report.predictions).drop(columns="row").head(3).to_string(index=False))
     print("next rows: python", Path(report.bundle) / "predict.py", "ROWS.csv")
