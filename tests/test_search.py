@@ -5,10 +5,13 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from automl_agent.agents.operation import _shipped
+from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, TaskSpec
@@ -223,3 +226,27 @@ def test_samples_lie_in_the_space_and_near_the_centre_when_narrowed():
         assert wide["kind"] in ("a", "b")
         assert 0.06 < close["rate"] < 0.17
         assert 79 <= close["leaves"] <= 121
+
+
+def test_what_ships_whole_is_fitted_on_all_rows_or_says_why_not(runner):
+    good, bad = run(runner, GOOD, POOR)
+    submit = runner.pool.submit
+
+    def sometimes(job: Job):
+        if job.arguments["fold"] == FOLDS and job.arguments["params"] == POOR:
+            broken = Future()
+            broken.set_exception(JobError("ValueError: odd"))
+            return broken
+        return submit(job)
+
+    runner.pool.submit = sometimes
+    runner.family = SimpleNamespace(**{name: getattr(FAMILY, name) for name in ("name", "candidates", "shared")},
+                                    ships="whole")  # fmt: skip
+    said = []
+    runner.emit = said.append
+    shipped = _shipped(runner, [good, bad], 1, 5.0)
+    assert {name: list(folds) for name, folds in shipped.items()} == {good.id: [FOLDS], bad.id: [FOLDS - 1]}
+    assert shipped[good.id][FOLDS].is_dir()
+    assert [remark.text.partition(" was")[2] for remark in said] == [
+        " not fitted on all rows (ValueError: odd): a fold's model is used."
+    ]

@@ -174,11 +174,11 @@ def _shipped(
     folders = {trial.id: runner.fold_folders(trial) for trial in trials}
     if runner.family.ships == "folds":
         return {name: {fold: found[fold] for fold in range(folds)} for name, found in folders.items()}
-    whole = runner.whole(trials, patience=patience) if patience is not None else {}
-    lacking = [trial.candidate for trial in trials if trial.id not in whole]
-    if patience is not None and lacking:
-        text = f"There was no time to fit {', '.join(lacking)} on all rows: a model that lacks one fold is used."
-        runner.emit(Remark(text=text, level="warning"))
+    whole, failed = runner.whole(trials, patience=patience) if patience is not None else ({}, {})
+    for trial in trials:
+        if trial.id in failed:
+            text = f"{trial.candidate} was not fitted on all rows ({failed[trial.id]}): a fold's model is used."
+            runner.emit(Remark(text=text, level="warning"))
     return {
         name: {runner.profile.folds: whole[name]} if name in whole else {max(found): found[max(found)]}
         for name, found in folders.items()

@@ -158,8 +158,8 @@ class TrialRunner:
             for fold in range(trial.fidelity.folds)
         }
 
-    def whole(self, trials: Sequence[Trial], *, patience: float) -> dict[str, Path]:
-        """Fit what was tried once more, on all training rows; returns the folders of those that were done, by trial.
+    def whole(self, trials: Sequence[Trial], *, patience: float) -> tuple[dict[str, Path], dict[str, str]]:
+        """Fit what was tried once more, on all training rows; returns the folders by trial, and why others have none.
 
         Args:
             patience: seconds after which what is not done is given up.
@@ -178,8 +178,12 @@ class TrialRunner:
                 self._collect(item, fold, future)
             else:
                 self._give_up([future])
-        return {name: self.store.folder(item.keys[fold]) for name, (item, _) in items.items()
-                if fold in item.folds and "error" not in item.folds[fold]}  # fmt: skip
+        failed = {
+            name: (item.error.strip().splitlines() or ["there was no time"])[-1]
+            for name, (item, _) in items.items()
+            if fold not in item.folds or "error" in item.folds[fold]
+        }
+        return {n: self.store.folder(item.keys[fold]) for n, (item, _) in items.items() if n not in failed}, failed
 
     def _again(self, trial: Trial, fold: int) -> tuple[_Running, Fidelity]:
         """One more fold of a trial."""
@@ -190,6 +194,7 @@ class TrialRunner:
         known = self.store.get(item.keys[fold])
         if known is not None:
             item.folds[fold] = known
+            item.error = known.get("error", "")
         return item, trial.fidelity
 
     def _admitted(self, works: list[Work]) -> list[Work]:

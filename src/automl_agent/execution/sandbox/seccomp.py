@@ -73,11 +73,6 @@ _LOOKED_AT = {
 """Calls that depend on their arguments, and what must hold."""
 
 
-def supported() -> bool:
-    """Whether the numbers of this machine's system calls are known."""
-    return platform.machine() in syscalls.MACHINES
-
-
 def install(*, port: bool, warden: int) -> None:
     """Filter the system calls of this process and its children, for good.
 

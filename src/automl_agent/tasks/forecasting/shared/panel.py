@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,6 @@ class Panel:
             tuple(self.values[i] for i in places),
             self.ends[list(places)],
             tuple(self.known[i] for i in places),
-        )
-
-    def recent(self, steps: int) -> Panel:
-        """The last steps of each series."""
-        return replace(
-            self,
-            values=tuple(line[-steps:] for line in self.values),
-            known=tuple(columns[-steps:] for columns in self.known),
         )
 
     def longer(self, values: Array, known: Array) -> Panel:

@@ -226,11 +226,6 @@ class NodeModel:
             return parts[0]
         return sparse.csr_matrix(sparse.hstack([parts[0], sparse.csr_matrix(parts[1])]))
 
-    @property
-    def featureless(self) -> bool:
-        """Whether nodes have no features of their own."""
-        return not self.width and self.encoder is None
-
     def _batch(self, frame: pd.DataFrame) -> Batch:
         index = self._lookup()
         near = [[index[name] for name in listed(text) if name in index] for text in frame[self.names["neighbours"]]]
