@@ -27,7 +27,7 @@ PROMISES = {
     "forecasting": r"(delivered|missed) mase 0\.\d+ seasonal naive \d.*\n +day +museum|(delivered|missed) mase 0\.\d+"
     r" seasonal naive \d.*\nmuseum +day",
     "subgraph": r"to approve: \['.+', '.+', '.+'\]\n(delivered|missed): .*bundle",
-    "as_a_tool": r"automl answers (delivered|missed) \w+ 0\.\d+\nA model was delivered",
+    "as_a_tool": r"automl answers (delivered|missed) \w+ [01]\.\d+\nA model was delivered",
     "kaggle_folder": r"delivered roc_auc [01]\.\d+\nId, diagnosis: probabilities, as (.|\n)*ids and their order",
     "text_classification": r"delivered text_classification \w+ [01]\.\d+\n.*parcel is late.*,delivery,",
     "tabular_clustering": r"(delivered|missed) cluster_quality 0\.\d+\ncluster 1 \(\d+% of rows\): ",

@@ -7,7 +7,8 @@ import pytest
 from sklearn import metrics as sk
 
 from automl_agent.errors import InputError
-from automl_agent.tasks.metrics import CLASSIFICATION, REGRESSION, best_threshold, score
+from automl_agent.tasks.metrics import CLASSIFICATION, REGRESSION, best_threshold, require_two_classes, score
+from automl_agent.tasks.words.metric import named_metric, read_metric
 
 
 def _labels(prediction, positive, threshold=None):
@@ -173,3 +174,63 @@ def test_metrics_without_use_for_a_threshold_have_none():
     assert best_threshold("rmse", np.zeros(3), np.zeros(3)) is None
     assert best_threshold("accuracy", truth, two) is None
     assert best_threshold("f1", np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])) == pytest.approx(0.45)
+
+
+# ---------------------------------------------------------------- names that hold numbers
+
+TRUTH = np.array([1, 1, 0, 0, 0])
+CHANCE = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
+BOTH = np.column_stack([1 - CHANCE, CHANCE])
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("precision@1", 1.0), ("precision@2", (1 + 1 / 3) / 2), ("recall@40%", (1 + 1 / 3) / 2), ("recall@4", 1.0),
+     ("precision@100", 2 / 5), ("recall@0.1%", 1 / 2)],
+)  # fmt: skip
+def test_rows_that_are_equally_likely_count_in_part_among_the_top(metric, value):
+    assert score(metric, TRUTH, BOTH) == pytest.approx(value)
+    assert score(metric, 1 - TRUTH, BOTH[:, ::-1], positive=0) == pytest.approx(value)
+
+
+def test_costs_are_of_a_row_and_move_the_threshold():
+    assert score("cost(10:1)", TRUTH, BOTH, threshold=0.7) == pytest.approx(10 / 5)
+    assert score("cost(10:1)", TRUTH, BOTH, threshold=0.3) == pytest.approx(2 / 5)
+    assert best_threshold("cost(10:1)", TRUTH, BOTH) < 0.5 < best_threshold("cost(1:10)", TRUTH, BOTH)
+    rng = np.random.default_rng(0)
+    chance = rng.uniform(size=4000)
+    truth = (rng.uniform(size=4000) < chance).astype(int)
+    fitted = best_threshold("cost(4:1)", truth, np.column_stack([1 - chance, chance]))
+    assert fitted == pytest.approx(1 / 5, abs=0.06)  # alarm / (alarm + miss), as the chances are true
+
+
+@pytest.mark.parametrize(
+    ("words", "metric"),
+    [
+        ("Predict fraud. A missed fraud costs 50 times as much as a false alarm.", "cost(50:1)"),
+        ("Predict churn; false negatives cost 10 and false positives 1.", "cost(10:1)"),
+        ("A false positive is 5 times worse than a false negative.", "cost(1:5)"),
+        ("Missing a defect costs 500 euros, a needless inspection 20 euros.", "cost(500:20)"),
+        ("A false alarm costs $3, a miss costs $100.", "cost(100:3)"),
+        ("A missed tumour is twice as bad as a false alarm.", "cost(2:1)"),
+        ("Reach a precision among the top 100 of at least 0.8.", "precision@100"),
+        ("We care about recall in the top 5 %.", "recall@5%"),
+        ("Maximise precision@50.", "precision@50"),
+        ("A precision at 0.9 is needed.", "precision"),
+    ],
+)
+def test_costs_and_lists_are_read_from_words(words, metric):
+    assert read_metric(words, CLASSIFICATION)[0] == metric
+    assert read_metric(words, REGRESSION)[0] is None
+
+
+def test_a_name_that_holds_numbers_is_known_where_there_are_classes():
+    assert named_metric("Precision @ 5%", CLASSIFICATION) == "precision@5%"
+    assert CLASSIFICATION["cost(10:1)"].higher_is_better is False
+    assert "cost(10:1)" not in [*CLASSIFICATION]
+    assert "precision@5" not in REGRESSION
+    for wrong in ("cost(0:0)", "precision@0", "precision@2.5", "cost(1)"):
+        with pytest.raises(InputError, match="There is no metric"):
+            named_metric(wrong, CLASSIFICATION)
+    with pytest.raises(InputError, match=r"for two classes, and here are 3: a, b, c"):
+        require_two_classes("cost(2:1)", ("a", "b", "c"))

@@ -24,8 +24,11 @@ def offences(source: str) -> list[str]:
             found.append(str(node.module))
         elif isinstance(node, ast.Call):
             name, keywords = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
-            if name.rpartition(".")[2] in CALLS or name in ("yaml.load", "torch.load"):
+            mode_of_a_network = name.endswith(".eval") and not node.args and not keywords
+            if (name.rpartition(".")[2] in CALLS and not mode_of_a_network) or name == "yaml.load":
                 found.append(name)
+            if name == "torch.load" and keywords.get("weights_only") != "True":
+                found.append(f"{name} without weights_only=True")
             if keywords.get("shell", "False") != "False" or keywords.get("allow_pickle", "False") != "False":
                 found.append(f"{name} with {keywords}")
             if name in ("np.load", "numpy.load") and "allow_pickle" not in keywords:
@@ -41,7 +44,8 @@ def test_nothing_that_lies_in_data_is_run(path: Path) -> None:
 @pytest.mark.parametrize(
     "source",
     ["import pickle", "from joblib import load", "eval('1')", "pd.read_pickle(p)", "subprocess.run(c, shell=True)",
-     "np.load(p)", "np.load(p, allow_pickle=True)", "yaml.load(text)", "archive.extractall(folder)"],
+     "np.load(p)", "np.load(p, allow_pickle=True)", "yaml.load(text)", "archive.extractall(folder)", "torch.load(p)",
+     "frame.eval(words)"],
 )  # fmt: skip
 def test_an_offence_would_be_found(source: str) -> None:
     assert len(offences(source)) == 1

@@ -3,10 +3,14 @@
 This file travels with a bundle: `train.py` scores with the formulas that chose the model. Metrics on labels are
 functions of the confusion table, so that one formula serves a single score and, stacked, all thresholds at once. Not
 for import at start-up: `metrics.py` imports this module where a score is needed.
+
+Some names hold numbers: `precision@100`, `recall@5%` (of the rows that are likeliest positive) and `cost(10:1)` (mean
+cost of a row when a missed positive costs 10 and a false alarm 1).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +28,7 @@ class UndefinedMetric(ValueError):
 
 def known(metric: str) -> bool:
     """Whether there is a formula of this name."""
-    return metric in LABELS or metric in PROBABILITIES or metric in VALUES
+    return metric in VALUES or on_labels(metric) is not None or on_probabilities(metric) is not None
 
 
 def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: float | None = None) -> float:
@@ -40,7 +44,8 @@ def score(metric: str, truth: Array, prediction: Array, positive: int = 1, thres
     Raises:
         KeyError: there is no such metric.
         ValueError: there are no rows, or a prediction is missing or infinite.
-        UndefinedMetric: the metric is not defined on these targets (RMSLE, Poisson deviance of negative values).
+        UndefinedMetric: the metric is not defined on these targets (RMSLE, Poisson deviance of negative values; costs
+            and shares of the top rows where there are more than two classes).
     """
     if len(truth) == 0:
         raise ValueError("There are no rows to score.")
@@ -49,10 +54,12 @@ def score(metric: str, truth: Array, prediction: Array, positive: int = 1, thres
     if metric in VALUES:
         with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction has an infinite error
             return float(VALUES[metric](truth, prediction))
-    if metric in PROBABILITIES:
-        return float(PROBABILITIES[metric](truth, prediction, positive))
+    if (on_chances := on_probabilities(metric)) is not None:
+        return float(on_chances(truth, prediction, positive))
+    if (on_tables := on_labels(metric)) is None:
+        raise KeyError(metric)
     table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1])
-    return float(LABELS[metric](table, positive))
+    return float(on_tables(table, positive))
 
 
 def answers(prediction: Array, positive: int, threshold: float | None) -> Array:
@@ -254,6 +261,70 @@ PROBABILITIES: dict[str, Callable[[Array, Array, int], float]] = {
     "log_loss": _log_loss,
     "brier": _brier,
 }
+
+
+# ---------------------------------------------------------------- with numbers in their names
+
+
+def costs(metric: str) -> tuple[float, float] | None:
+    """Cost of a missed positive and of a false alarm, from a name like `cost(10:1)`."""
+    if not metric.startswith("cost("):
+        return None
+    miss, _, alarm = metric[len("cost(") : -1].partition(":")
+    return float(miss), float(alarm)
+
+
+def on_labels(metric: str) -> Callable[[Array, int], Array] | None:
+    """The formula of a metric on labels."""
+    if metric in LABELS:
+        return LABELS[metric]
+    prices = costs(metric)
+    return None if prices is None else _cost(*prices)
+
+
+def on_probabilities(metric: str) -> Callable[[Array, Array, int], float] | None:
+    """The formula of a metric on probabilities."""
+    if metric in PROBABILITIES:
+        return PROBABILITIES[metric]
+    kind, at, size = metric.partition("@")
+    return _at_the_top(kind, size) if at else None
+
+
+def _two_classes(count: int, what: str) -> None:
+    if count != 2:
+        raise UndefinedMetric(f"{what} is defined for two classes; here there are {count}.")
+
+
+def _cost(miss: float, alarm: float) -> Callable[[Array, int], Array]:
+    """Mean cost of a row (Elkan 2001, The Foundations of Cost-Sensitive Learning; right answers cost nothing)."""
+
+    def measure(table: Array, positive: int) -> Array:
+        _two_classes(table.shape[-1], "The cost of a missed positive and of a false alarm")
+        missed, alarms = table[..., positive, 1 - positive], table[..., 1 - positive, positive]
+        return _share(miss * missed + alarm * alarms, table.sum(axis=(-2, -1)))
+
+    return measure
+
+
+def _at_the_top(kind: str, size: str) -> Callable[[Array, Array, int], float]:
+    """Precision or recall of answering positive for the likeliest rows: a number of them, or a share of all.
+
+    Rows that are as likely as the last one that is taken count in part, as if drawn among each other.
+    """
+
+    def measure(truth: Array, prediction: Array, positive: int) -> float:
+        _two_classes(prediction.shape[1], f"{kind}@{size}")
+        rows = len(truth)
+        wanted = math.ceil(rows * float(size[:-1]) / 100 - 1e-9) if size.endswith("%") else int(size)
+        taken = max(1, min(rows, wanted))
+        hits, chance = truth == positive, prediction[:, positive]
+        last = np.partition(chance, rows - taken)[rows - taken]
+        above, level = chance > last, chance == last
+        found = float(hits[above].sum()) + float(hits[level].mean()) * (taken - int(above.sum()))
+        whole = float(taken) if kind == "precision" else float(hits.sum())
+        return found / whole if whole else 0.0
+
+    return measure
 
 
 # ---------------------------------------------------------------- on values: (rows,) -> float

@@ -7,6 +7,7 @@ say what is returned.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import InputError
@@ -89,11 +90,66 @@ _REGRESSION = (
            "poisson"),
 )  # fmt: skip
 
-CLASSIFICATION: dict[str, MetricSpec] = {spec.name: spec for spec in _CLASSIFICATION}
+
+class Metrics(dict[str, MetricSpec]):
+    """Metrics by name. Those of classification know names that hold numbers, too, though they do not list them:
+    `precision@100`, `recall@5%`, `cost(10:1)`."""
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """How names that hold numbers are written."""
+        return ("precision@K", "recall@K (K rows, or K%)", "cost(MISS:FALSE_ALARM)") if "precision" in self else ()
+
+    def __missing__(self, name: str) -> MetricSpec:
+        spec = _numbered(name) if self.forms else None
+        if spec is None:
+            raise KeyError(name)
+        return spec
+
+    def __contains__(self, name: object) -> bool:
+        if super().__contains__(name) or name == "precision":
+            return super().__contains__(name)
+        return bool(self.forms) and _numbered(str(name)) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default  # noqa: SIM401  (this is `get`)
+
+
+_TOP = re.compile(r"(precision|recall)@(?:(\d+)|(\d*\.?\d+)%)")
+_COST = re.compile(r"cost\((\d+(?:\.\d+)?):(\d+(?:\.\d+)?)\)")
+
+
+def _numbered(name: str) -> MetricSpec | None:
+    """What a name that holds numbers means."""
+    if (top := _TOP.fullmatch(name)) and float(top[2] or top[3]) > 0:
+        among = f"{top[2]} likeliest rows" if top[2] else f"likeliest {top[3]} % of the rows"
+        return MetricSpec(name, f"{top[1].capitalize()} among the {among}", True, (), "probabilities", 0.0, 1.0,
+                          "log_loss")  # fmt: skip
+    if (cost := _COST.fullmatch(name)) and float(cost[1]) + float(cost[2]) > 0:
+        title = f"Cost per row (a missed positive {cost[1]}, a false alarm {cost[2]})"
+        return MetricSpec(name, title, False, (), "labels", 0.0, None, "log_loss")
+    return None
+
+
+def require_two_classes(metric: str, classes: tuple[str, ...]) -> None:
+    """Refuse costs of errors and scores of the likeliest rows where it is not one class against another.
+
+    Raises:
+        InputError: names the metric and the classes.
+    """
+    if _numbered(metric) and len(classes) != 2:
+        named = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
+        raise InputError(
+            f"The metric {metric!r} is for two classes, and here are {len(classes)}: {named}.",
+            hint="Use f1_macro, balanced_accuracy or log_loss, or a target with two classes.",
+        )
+
+
+CLASSIFICATION = Metrics((spec.name, spec) for spec in _CLASSIFICATION)
 """Metrics of classification by name. With two classes `f1`, `precision`, `recall`, `average_precision` and
 `specificity` are of the positive class; with more they are means over the classes."""
 
-REGRESSION: dict[str, MetricSpec] = {spec.name: spec for spec in _REGRESSION}
+REGRESSION = Metrics((spec.name, spec) for spec in _REGRESSION)
 """Metrics of regression by name. `mape` and `smape` are shares: 0.1 means 10 %."""
 
 _TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa")
@@ -116,18 +172,20 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
     Raises:
         KeyError: when there is no such metric.
         ValueError: when there are no rows, or a prediction is missing or infinite.
-        InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values).
+        InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values; costs
+            and the top rows where there are more than two classes).
     """
     from automl_agent.tasks import measures
 
     try:
         return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold)
     except measures.UndefinedMetric as error:
-        raise InputError(str(error), hint="Use rmse.") from error
+        raise InputError(str(error), hint="Use f1_macro." if "classes" in str(error) else "Use rmse.") from error
 
 
 def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
-    """The threshold with the highest score; of equally good ones the nearest to 0.5.
+    """The threshold with the best score; of equally good ones the nearest to 0.5, or for costs to the one that is best
+    for probabilities that mean what they say: alarm / (alarm + miss).
 
     Every cut between two different probabilities is tried at once. `None` for metrics that have no use for a threshold,
     for more than two classes, and for a truth of one class.
@@ -142,13 +200,17 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
 
     from automl_agent.tasks import measures
 
-    if metric not in _TUNABLE or prediction.ndim != 2 or prediction.shape[1] != 2:
+    prices = measures.costs(metric)
+    if (metric not in _TUNABLE and prices is None) or prediction.ndim != 2 or prediction.shape[1] != 2:
         return None
     code = 1 if positive is None else positive
     hits = truth == code
     if hits.all() or not hits.any():
         return None
     cuts, tables = measures.cuts(hits, prediction[:, code])
-    scores = measures.LABELS[metric](tables, 1)
+    formula = measures.on_labels(metric)
+    assert formula is not None
+    scores = formula(tables, 1) * (1 if prices is None else -1)
     winners = np.flatnonzero(scores >= scores.max() - 1e-12)
-    return float(cuts[winners[np.abs(cuts[winners] - 0.5).argmin()]])
+    usual = 0.5 if prices is None else prices[1] / sum(prices)
+    return float(cuts[winners[np.abs(cuts[winners] - usual).argmin()]])

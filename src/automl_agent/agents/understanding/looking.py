@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from automl_agent.errors import InputError
 from automl_agent.records import Question, Request
 from automl_agent.tasks.family import MetricSpec, Peek, TaskFamily
+from automl_agent.tasks.metrics import Metrics
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.columns import require_column
 
@@ -33,7 +34,7 @@ class Look:
     @property
     def metrics(self) -> Mapping[str, MetricSpec]:
         """The metrics of all families."""
-        return {name: spec for family in self.families.values() for name, spec in family.metrics.items()}
+        return Metrics((name, spec) for family in self.families.values() for name, spec in family.metrics.items())
 
     def given(self, **fields: str) -> Look:
         """The same data under a request in which more is given."""

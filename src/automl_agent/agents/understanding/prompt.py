@@ -13,7 +13,8 @@ from automl_agent.agents.understanding.looking import LONGEST, Look, look_at
 from automl_agent.agents.understanding.models import read_models
 from automl_agent.errors import InputError
 from automl_agent.records import Constraint, DatasetSpec, Inference, Question, Request, Service, TaskSpec
-from automl_agent.tasks.family import MetricSpec, Peek, Reading, TaskFamily
+from automl_agent.tasks.family import Peek, Reading, TaskFamily
+from automl_agent.tasks.metrics import Metrics
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric
@@ -112,8 +113,8 @@ def _metric(request: Request, family: TaskFamily, reading: Reading, constraints:
     return reading.metric or next(iter(family.metrics)), None
 
 
-def _all_metrics(families: Mapping[str, TaskFamily]) -> dict[str, MetricSpec]:
-    return {name: spec for family in families.values() for name, spec in family.metrics.items()}
+def _all_metrics(families: Mapping[str, TaskFamily]) -> Metrics:
+    return Metrics((name, spec) for family in families.values() for name, spec in family.metrics.items())
 
 
 def _refuse_foreign(metric: str, phrase: str, family: TaskFamily, families: Mapping[str, TaskFamily]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from automl_agent.errors import InputError
 from automl_agent.tasks.family import MetricSpec
 from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.numbered import priced, tops
 
 _WANTED = re.compile(
     r"\b(?:optimi[sz]\w*|maximi[sz]\w*|minimi[sz]\w*|metric|measured?|scored?|evaluat\w*|judged?|care about"
@@ -48,6 +49,7 @@ def metric_mentions(words: str, metrics: Mapping[str, MetricSpec]) -> tuple[Metr
     found = [
         (match.start(), match.end(), name) for name, pattern in _patterns(metrics) for match in pattern.finditer(flat)
     ]
+    found += [hit for hit in (*tops(flat), *priced(flat)) if hit[2] in metrics]
     found.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))
     kept: list[tuple[int, int, str]] = []
     for start, end, name in found:
@@ -74,13 +76,16 @@ def named_metric(name: str, metrics: Mapping[str, MetricSpec]) -> str:
     Raises:
         InputError: when there is none of this name; lists those that there are.
     """
+    if (exact := re.sub(r"\s+", "", name.lower())) in metrics:
+        return exact
     key = _key(name)
     for known, spec in metrics.items():
         if key in {_key(alias) for alias in (known, spec.title, *spec.synonyms)}:
             return known
     near = tx.nearest(name, [*metrics], 1)
     hint = f"Did you mean {near[0]}? " if near else ""
-    raise InputError(f"There is no metric {name!r} here.", hint=f"{hint}Metrics: {', '.join(metrics)}.")
+    listed = (*metrics, *getattr(metrics, "forms", ()))
+    raise InputError(f"There is no metric {name!r} here.", hint=f"{hint}Metrics: {', '.join(listed)}.")
 
 
 def _key(name: str) -> str:
