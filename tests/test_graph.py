@@ -27,7 +27,7 @@ from automl_agent.testing import InlineExecutor, StaticRetriever
 from conftest import CANCER
 
 WORDS = "Predict whether a tumour is malignant. Accuracy at least 0.9."
-QUICK = Settings(budget=60, trials=8, max_revisions=0)
+QUICK = Settings(budget=240, trials=8, max_revisions=0)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def stages(events):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivered")
-    settings = Settings(budget=60, trials=14, home=str(folder / "home"), out=str(folder / "out"))
+    settings = Settings(budget=240, trials=14, home=str(folder / "home"), out=str(folder / "out"))
     saver = InMemorySaver()
     graph = build_graph(checkpointer=saver)
     config = {"configurable": {"thread_id": "one"}}
@@ -173,7 +173,7 @@ def test_plan_only_trains_nothing(place):
 
 
 def test_a_missed_score_is_revised_with_new_candidates(place):
-    settings = Settings(budget=90, trials=48, max_revisions=1)
+    settings = Settings(budget=240, trials=48, max_revisions=1)
     request = {"request": "Predict malignancy with accuracy 0.9999.", "data": str(CANCER)}
     events, out = watch(build_graph(executor=InlineExecutor()), request, settings)
     report = out["report"]
@@ -213,7 +213,7 @@ def test_agents_decide_which_trials_run(place):
 
     def executed(*agents):
         graph = build_graph(agents=agents, executor=InlineExecutor(), retriever=StaticRetriever(()))
-        settings = Settings(budget=60, trials=24, plans=1, max_revisions=0)
+        settings = Settings(budget=240, trials=24, plans=1, max_revisions=0)
         events, out = watch(graph, {"request": WORDS, "data": str(CANCER)}, settings)
         assert out["report"].status in ("delivered", "missed")
         return {
@@ -233,7 +233,7 @@ def test_agents_decide_which_trials_run(place):
 def test_a_tight_limit_ships_fewer_models_that_still_serve_and_retrain(place):
     request = {"request": "Predict the diagnosis. An answer within 1.2 ms.", "data": str(CANCER)}
     graph = build_graph(executor=InlineExecutor(), retriever=StaticRetriever(()))
-    _, out = watch(graph, request, Settings(budget=60, trials=12, plans=2, max_revisions=0, out=str(place / "out")))
+    _, out = watch(graph, request, Settings(budget=240, trials=12, plans=2, max_revisions=0, out=str(place / "out")))
     members = json.loads((place / "out" / "bundle" / "model" / "solution.json").read_text())["members"]
     assert sum(len(member["folds"]) for member in members) < 8
     assert out["bundle"].server.ok, out["bundle"].server.text
@@ -249,7 +249,7 @@ def test_a_replaced_verifier_decides(place):
         lambda case: Verdict(subject="solution", passed=False, reasons=("never",)),
     )
     graph = build_graph(verifiers=[never], executor=InlineExecutor())
-    events, out = watch(graph, {"request": WORDS, "data": str(CANCER)}, Settings(budget=60, trials=24, max_revisions=1))
+    events, out = watch(graph, {"request": WORDS, "data": str(CANCER)}, Settings(budget=240, trials=24, max_revisions=1))
     assert out["report"].revisions == 1
     assert stages(events).count("implement") == 2
 

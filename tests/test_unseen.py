@@ -69,7 +69,7 @@ CASES = {
         labels=False,
     ),
     "iris": Case(
-        datasets.load_iris, "classify {target}, please", "accuracy", lambda report: report.score > 0.8, budget=30,
+        datasets.load_iris, "classify {target}, please", "accuracy", lambda report: report.score > 0.8, budget=120,
         trials=6,
     ),
 }  # fmt: skip
