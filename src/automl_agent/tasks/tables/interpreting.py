@@ -144,12 +144,13 @@ def _several(words: str, peek: Peek, matches: tuple[Match, ...], without: set[st
 
 
 def _one_by_one(names: tuple[str, ...]) -> Question:
-    """A run predicts one column. No choices: a language model must not pick one of them in silence."""
+    """A run predicts one column; which of those that were asked for, no language model may decide in silence."""
     shown = names[:_MANY]
     runs = ", ".join(f"--target {name!r}" if re.search(r"\W", name) else f"--target {name}" for name in shown)
     more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
     text = f"The words ask for several columns ({', '.join(shown)}{more}), and a run predicts one: which one?"
-    return Question(field="target", text=f"{text} For all of them run once for each: {runs}{', ...' if more else '.'}")
+    text += f" For all of them run once for each: {runs}{', ...' if more else '.'}"
+    return Question(field="target", text=text, choices=names, user_only=True)
 
 
 # ---------------------------------------------------------------- family
@@ -261,8 +262,11 @@ def _usual(column: PeekColumn, kind: Kind, scale: Scale | None) -> tuple[str, st
     """The metric when the words name none, and why."""
     if kind == "regression":
         return "rmse", "No metric was named: rmse is in the unit of the target and punishes large errors."
-    if scale and scale.ranked:
-        return "qwk", "No metric was named, and the classes have an order: far misses count more than near ones."
+    if scale and scale.said:
+        return (
+            "qwk",
+            "No metric was named, and the words speak of ordered classes: far misses count more than near ones.",
+        )
     rarest = min(column.shares) if len(column.shares) == column.distinct > 0 else None
     if column.distinct != 2:
         if rarest is not None and rarest < 0.25 / column.distinct:

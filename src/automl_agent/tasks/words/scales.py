@@ -42,27 +42,10 @@ SCALES = {
     what: {name: step for step, names in enumerate(steps.split(",")) for name in names.split("|")}
     for what, steps in _WORDS.items()
 }
-_RATED = frozenset(
-    [
-        "rating",
-        "score",
-        "grade",
-        "star",
-        "severity",
-        "quality",
-        "level",
-        "stage",
-        "priority",
-        "satisfaction",
-        "urgency",
-        "difficulty",
-        "likert",
-        "tier",
-        "intensity",
-        "risk",
-        "importance",
-    ]
-)
+_RATED = frozenset({
+    "rating", "score", "grade", "star", "severity", "quality", "level", "stage", "priority", "satisfaction", "urgency",
+    "difficulty", "likert", "tier", "intensity", "risk", "importance",
+})  # fmt: skip
 """What columns are called whose numbers are steps."""
 _NUMBERED = re.compile(r"(?:(?P<before>[a-z]+)[ -]?)?(?P<number>\d+)(?:[ -]?(?P<after>[a-z]+))?")
 _SAID = re.compile(
@@ -83,8 +66,9 @@ class Scale:
     labels: tuple[str, ...]
     reason: str
     """One sentence."""
-    ranked: bool = True
-    """Whether people mostly mind a far miss more than a near one: of sentiments, they count what is right."""
+    said: bool = False
+    """Whether the words speak of the order: then a far miss is worse than a near one. Else people mostly ask how many
+    answers are right."""
 
     @property
     def text(self) -> str:
@@ -102,7 +86,7 @@ def find_scale(labels: Sequence[str], name: str, words: str = "") -> Scale | Non
     if len(labels) < 3:
         return None
     if chain := _chain(labels, words):
-        return Scale(chain, f"The words give the order of the classes of '{name}'.")
+        return Scale(chain, f"The words give the order of the classes of '{name}'.", said=True)
     said = _SAID.search(tx.low(words))
     because = f"The words say '{said.group().strip()}'" if said else ""
     rated = next((part for part in map(_single, tx.names(name)) if part in _RATED), "")
@@ -112,13 +96,12 @@ def find_scale(labels: Sequence[str], name: str, words: str = "") -> Scale | Non
             return None
         ordered = tuple(label for _, label in sorted(zip(values, labels, strict=True)))
         why = because or (f"'{name}' is called like a {rated}" if rated else f"'{labels[0]}' is a {counted}")
-        return Scale(ordered, f"{why}: its numbers are steps of a scale.")
+        return Scale(ordered, f"{why}: its numbers are steps of a scale.", bool(said))
     if found := _in_words(labels):
         what, ordered = found
         if what == "grade" and not (said or rated):
             return None  # letters may be names of groups
-        ranked = bool(said) or what != "sentiment"
-        return Scale(ordered, f"The classes of '{name}' are steps of a scale ({what}).", ranked)
+        return Scale(ordered, f"The classes of '{name}' are steps of a scale ({what}).", bool(said))
     return None
 
 
