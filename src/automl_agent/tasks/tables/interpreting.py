@@ -64,8 +64,8 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     said = said_roles(words, peek)
     used = {*request.ignore, *said["ignore"], *said["group"], *said["time"], request.time or "", request.group or ""}
     matches = _matches(request, words, peek, metrics, used)
-    if several := () if request.target else _several(words, peek, matches, used):
-        return Reading(_unsure(words, kind), question=_one_by_one(several))
+    if not request.target and (question := _several(words, peek, matches, used)):
+        return Reading(_unsure(words, kind), question=question)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     chosen = decided(matches)
     if peek.target and peek.target not in used and not (matches and certain(matches)):
@@ -99,7 +99,8 @@ def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind,
             warnings.append(f"The words say '{at_once}': '{column.name}' is predicted, with one label for each row.")
     scale = _scale(request, words, column) if kind == "classification" else None
     if scale:
-        inferences.append(Inference(field="order", value=scale.text, reason=scale.reason))
+        more = "" if scale.said or named else " The metric qwk counts far misses more."
+        inferences.append(Inference(field="order", value=scale.text, reason=scale.reason + more))
     metric, because = (named, f"The words say '{phrase}'.") if named else _usual(column, kind, scale)
     if not request.metric:
         inferences.append(Inference(field="metric", value=metric, reason=because, sure=named is not None))
@@ -132,25 +133,27 @@ def _unsure(words: str, kind: Kind) -> float:
     return 0.3 if cues.asks_for(words) == {"classification": "class", "regression": "number"}[kind] else 0.25
 
 
-def _several(words: str, peek: Peek, matches: tuple[Match, ...], without: set[str]) -> tuple[str, ...]:
-    """The columns, when the words ask for more than one at once: listed, or all that hold yes or no."""
+def _several(words: str, peek: Peek, matches: tuple[Match, ...], without: set[str]) -> Question | None:
+    """The question when the words ask for more than one column at once: listed, or all that hold yes or no."""
     listed = tuple(name for name in listed_targets(words, peek) if name not in without)
     if len(listed) > 1:
-        return listed
+        return _one_by_one(listed, "the others are left out then")
     if not all_at_once(words) or (matches and certain(matches)):
-        return ()
+        return None
     flags = tuple(name for name in plausible(peek, without) if (column := peek.column(name)) and column.distinct == 2)
-    return flags if len(flags) > 1 else ()
+    return _one_by_one(flags, "leave the others out with --ignore COLUMN") if len(flags) > 1 else None
 
 
-def _one_by_one(names: tuple[str, ...]) -> Question:
+def _one_by_one(names: tuple[str, ...], others: str) -> Question:
     """A run predicts one column; which of those that were asked for, no language model may decide in silence."""
     shown = names[:_MANY]
     runs = ", ".join(f"--target {name!r}" if re.search(r"\W", name) else f"--target {name}" for name in shown)
-    more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-    text = f"The words ask for several columns ({', '.join(shown)}{more}), and a run predicts one: which one?"
-    text += f" For all of them run once for each: {runs}{', ...' if more else '.'}"
-    return Question(field="target", text=text, choices=names, user_only=True)
+    more = ", ..." if len(names) > _MANY else ""
+    text = (
+        f"The words ask for several columns ({', '.join(shown)}{more}), and a run predicts one: which one?"
+        f" For all of them run once for each ({others}): {runs}{more}"
+    )
+    return Question(field="target", text=text if more else f"{text}.", choices=names, user_only=True)
 
 
 # ---------------------------------------------------------------- family
