@@ -222,10 +222,9 @@ def test_the_answer_is_the_class_of_the_least_expected_squared_distance():
     assert answers(np.array([[0.5, 0.0, 0.5]]), 1, None, "qwk")[0] == 1
 
 
-def test_the_rule_beats_the_likeliest_class_where_the_middle_is_frequent():
-    """With calibrated probabilities; where little is known and the ends are frequent, the likeliest class wins."""
+def test_qwk_is_scored_on_these_answers():
     rng = np.random.default_rng(0)
-    chance = rng.dirichlet([0.3, 1.0, 1.0, 0.3], 4000)
-    truth = (rng.random((4000, 1)) > chance.cumsum(axis=1)).sum(axis=1).clip(0, 3)
-    likeliest = np.eye(4)[chance.argmax(axis=1)]
-    assert score("qwk", truth, chance) > score("qwk", truth, likeliest) + 0.005
+    chance, truth = rng.dirichlet(np.ones(4), 200), rng.integers(0, 4, 200)
+    answered = np.eye(4)[answers(chance, 1, None, "qwk")]
+    assert score("qwk", truth, chance) == pytest.approx(score("qwk", truth, answered))
+    assert score("qwk", truth, np.eye(4)[truth]) == pytest.approx(1.0)
