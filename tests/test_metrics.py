@@ -35,6 +35,7 @@ BINARY = {
     "brier": lambda y, a, p, c: sk.brier_score_loss(y == c, p[:, c]),
     "mcc": lambda y, a, p, c: sk.matthews_corrcoef(y, a),
     "kappa": lambda y, a, p, c: sk.cohen_kappa_score(y, a),
+    "qwk": lambda y, a, p, c: sk.cohen_kappa_score(y, a, weights="quadratic"),
 }
 MULTI = BINARY | {
     "f1": lambda y, a, p, c: sk.f1_score(y, a, average="macro"),
@@ -90,7 +91,11 @@ def test_binary_metrics_agree_with_scikit_learn(metric, positive):
 def test_multiclass_metrics_agree_with_scikit_learn(metric):
     rng = np.random.default_rng(2)
     truth, prediction = rng.integers(0, 4, 400), _probabilities(rng, 400, 4)
-    expected = MULTI[metric](truth, _labels(prediction, 1), prediction, 1)
+    answered = _labels(prediction, 1)
+    if metric == "qwk":  # the class of the least expected squared distance, not the likeliest
+        costs = np.subtract.outer(np.arange(4), np.arange(4)) ** 2.0
+        answered = np.round(prediction @ costs, 9).argmin(axis=1)
+    expected = MULTI[metric](truth, answered, prediction, 1)
     assert score(metric, truth, prediction) == pytest.approx(expected)
 
 

@@ -152,6 +152,8 @@ class Question(Record):
     field: str
     text: str
     choices: tuple[str, ...] = ()
+    user_only: bool = False
+    """Whether no language model may answer: each of the choices was asked for."""
 
 
 # ---------------------------------------------------------------- what the data are

@@ -6,7 +6,7 @@ from typing import Any
 
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.tasks.metrics import require_two_classes
+from automl_agent.tasks.metrics import require_order, require_two_classes
 
 
 def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
@@ -23,5 +23,6 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
         stage.remark(finding.text + (f" ({finding.action})" if finding.action else ""))
     for measure in (task.metric, *(constraint.measure for constraint in task.constraints)):
         require_two_classes(measure, profile.classes)
+        require_order(measure, profile.classes, "order" in profile.target)
     stage.allowed(task, profile)  # a wish that leaves no model is refused here, before any work
     return {"profile": profile}

@@ -58,12 +58,22 @@ def score(metric: str, truth: Array, prediction: Array, positive: int = 1, thres
         return float(on_chances(truth, prediction, positive))
     if (on_tables := on_labels(metric)) is None:
         raise KeyError(metric)
-    table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1])
+    table = confusion(truth, answers(prediction, positive, threshold, metric), prediction.shape[1])
     return float(on_tables(table, positive))
 
 
-def answers(prediction: Array, positive: int, threshold: float | None) -> Array:
-    """Class codes (rows,) answered for probabilities (rows, classes)."""
+def answers(prediction: Array, positive: int, threshold: float | None, metric: str = "") -> Array:
+    """Class codes (rows,) answered for probabilities (rows, classes).
+
+    The likeliest class; of two classes the positive one from the threshold on; and for `qwk` of more than two the class
+    whose expected squared distance to the truth is least: the one nearest to the mean code, the lower one of two.
+    """
+    if metric == "qwk" and prediction.shape[1] > 2:
+        total = np.maximum(np.einsum("ij->i", prediction), _TINY)
+        mean = prediction @ np.arange(prediction.shape[1]) / total
+        # Rounded first: in the middle between two classes the last bit must not decide.
+        nearest = np.clip(np.ceil(np.round(mean, 9) - 0.5), 0, prediction.shape[1] - 1)
+        return np.asarray(nearest, dtype=np.int64)
     if prediction.shape[1] != 2:
         return np.asarray(prediction.argmax(axis=1))
     if threshold is None:
@@ -189,6 +199,15 @@ def _kappa(table: Array, _: int) -> Array:
     return _share(_right(table).sum(axis=-1) * rows - chance, rows**2 - chance)
 
 
+def _qwk(table: Array, _: int) -> Array:
+    """Cohen's kappa with squared distances of class codes as weights (Cohen 1968); 0 when chance alone agrees."""
+    codes = np.arange(table.shape[-1])
+    cost = (codes[:, None] - codes) ** 2.0
+    seen = (table * cost).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
+    by_chance = np.einsum("...i,...j,ij->...", _true(table), _answered(table), cost)
+    return _share(by_chance - seen, by_chance)
+
+
 LABELS: dict[str, Callable[[Array, int], Array]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
@@ -203,6 +222,7 @@ LABELS: dict[str, Callable[[Array, int], Array]] = {
     "specificity": _of(_each_specificity),
     "mcc": _mcc,
     "kappa": _kappa,
+    "qwk": _qwk,
 }
 
 

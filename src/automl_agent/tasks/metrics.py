@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import InputError
 from automl_agent.tasks.family import MetricSpec
+from automl_agent.tasks.words.scales import in_order
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -64,6 +65,9 @@ _CLASSIFICATION = (
            "phi coefficient", low=-1.0),
     _class("kappa", "Cohen's kappa", "cohen kappa", "cohens kappa", "cohen s kappa", "kappa score",
            "unweighted kappa", low=-1.0),
+    _class("qwk", "Quadratic weighted kappa", "quadratic kappa", "quadratically weighted kappa", "weighted kappa",
+           "kappa with quadratic weights", "quadratic weighted cohen s kappa", "quadratic weighted cohen kappa",
+           "cohen s kappa with quadratic weights", "cohen kappa with quadratic weights", low=-1.0),
 )  # fmt: skip
 
 _REGRESSION = (
@@ -145,6 +149,23 @@ def require_two_classes(metric: str, classes: tuple[str, ...]) -> None:
         )
 
 
+def require_order(metric: str, classes: tuple[str, ...], ranked: bool) -> None:
+    """Refuse a metric of ordered classes where no order is known.
+
+    Args:
+        ranked: whether the classes stand in an order that was given or recognised.
+
+    Raises:
+        InputError: names the classes, and how to give their order.
+    """
+    if metric == "qwk" and len(classes) > 2 and not ranked and not in_order(classes):
+        named = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
+        raise InputError(
+            f"The metric 'qwk' is for classes with an order, and that of these is not known: {named}.",
+            hint="Give it (for tables and texts: --set order=LOW,MEDIUM,HIGH), or use kappa, which needs none.",
+        )
+
+
 CLASSIFICATION = Metrics((spec.name, spec) for spec in _CLASSIFICATION)
 """Metrics of classification by name. With two classes `f1`, `precision`, `recall`, `average_precision` and
 `specificity` are of the positive class; with more they are means over the classes."""
@@ -152,7 +173,7 @@ CLASSIFICATION = Metrics((spec.name, spec) for spec in _CLASSIFICATION)
 REGRESSION = Metrics((spec.name, spec) for spec in _REGRESSION)
 """Metrics of regression by name. `mape` and `smape` are shares: 0.1 means 10 %."""
 
-_TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa")
+_TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa", "qwk")
 """Metrics that a threshold can improve. Precision, recall and specificity alone would drive it to an end; for accuracy
 0.5 is best where probabilities mean what they say, and a fitted one follows the noise of few rows."""
 

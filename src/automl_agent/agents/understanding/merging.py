@@ -26,7 +26,8 @@ def merged(look: Look, ruled: TaskSpec | Question, claims: Claims, *, program: b
 
     - What the caller gave, and what the rules are sure of, stays, whatever the model says: a column, class or metric
       that the words name, a number with a unit.
-    - A question about the target is answered by the model, when it names one of the columns that may be meant.
+    - A question about the target is answered by the model, when it names one of the columns that may be meant; not
+      where the words ask for several.
     - A guess of the rules (`Inference.sure` is false) is replaced by the model's word, when that exists: a column of
       the data, a class of the target, a family that reads the data, a metric of the family.
     - A target that the rules only guessed, and that does not go with the rest, is no error yet: the model may name
@@ -51,7 +52,8 @@ def merged(look: Look, ruled: TaskSpec | Question, claims: Claims, *, program: b
     if isinstance(ruled, Question):
         if ruled.field == "family":
             return _with_program(filled, claims) if program else ruled
-        if ruled.field != "target" or claims.target is None or claims.target.value not in ruled.choices:
+        open_target = ruled.field == "target" and not ruled.user_only
+        if not open_target or claims.target is None or claims.target.value not in ruled.choices:
             return ruled
     for name, claim in (("target", claims.target), ("family", claims.family), ("positive", claims.positive)):
         filled = filled.with_claim(name, claim)

@@ -18,6 +18,7 @@ from automl_agent.tasks.metrics import Metrics
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric
+from automl_agent.tasks.words.several import listed_targets
 
 
 def understand(request: Request, families: Mapping[str, TaskFamily]) -> TaskSpec | Question:
@@ -75,6 +76,12 @@ def _roles(
     used = {target, found["time"], found["group"], *request.ignore}
     more = [name for name in said["ignore"] if name not in used]
     inferences += [_from_words("ignore", name) for name in more]
+    asked = listed_targets(request.words, peek)
+    if target in asked:
+        others = [name for name in asked if name not in {*used, *more}]
+        reason = f"The words ask for it besides '{target}': it is not known when that is predicted."
+        inferences += [Inference(field="ignore", value=name, reason=reason) for name in others]
+        more += others
     return found, (*request.ignore, *more), inferences
 
 

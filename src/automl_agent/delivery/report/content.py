@@ -153,16 +153,13 @@ class ReportContent:
     @cached_property
     def predicted(self) -> Array | None:
         """Answers on the test rows as the bundle gives them: class codes with the threshold applied, or values."""
-        import numpy as np
+        from automl_agent.tasks.measures import answers
 
         scores = self.scores
         if scores is None or scores.ndim == 1:
             return scores
-        if self.positive is not None and self.solution.threshold is not None:
-            above = scores[:, self.positive] >= self.solution.threshold
-            return np.where(above, self.positive, 1 - self.positive)
-        answers: Array = scores.argmax(axis=1)
-        return answers
+        positive = 1 if self.positive is None else self.positive
+        return answers(scores, positive, self.solution.threshold, self.solution.metric)
 
 
 def _key(check: ConstraintCheck) -> tuple[Any, ...]:

@@ -32,6 +32,7 @@ _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
     "group": "--group COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH", "data": "--data PATH",
     "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
+    "order": "--set order=LOW,MEDIUM,HIGH",
 }  # fmt: skip
 _COLUMNS_SHOWN = 300
 _KINDS = {"category": "categories", "boolean": "yes/no columns", "text": "texts"}

@@ -146,8 +146,12 @@ class Ensemble:
         """Labels (the tuned threshold applied) or values for the scores of `predict_scores`."""
         if scores.ndim == 1:
             return scores
-        codes = answers(scores, 1 if self.positive is None else self.positive, self.solution.get("threshold"))
-        return np.asarray(self.classes, dtype=object)[codes]
+        return np.asarray(self.classes, dtype=object)[self._codes(scores)]
+
+    def _codes(self, scores: np.ndarray) -> np.ndarray:
+        """The codes of the classes that are answered."""
+        positive = 1 if self.positive is None else self.positive
+        return answers(scores, positive, self.solution.get("threshold"), self.solution["metric"])
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Labels or values, shape (rows,)."""
@@ -173,7 +177,7 @@ class Ensemble:
         """
         rows = np.arange(len(frame))
         scores = self.predict_scores(frame)
-        codes = scores.argmax(axis=1) if scores.ndim == 2 and self.positive is None else self.positive
+        codes = self._codes(scores) if scores.ndim == 2 and self.positive is None else self.positive
         effect = np.zeros((len(frame), len(self.columns)))
         for columns, batch in self._occluded(frame):
             changed = self.predict_scores(batch).reshape(len(columns), len(frame), *scores.shape[1:])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import InputError
-from automl_agent.records import DataProfile, Finding, Request, TaskSpec
+from automl_agent.records import DataProfile, Finding, Request, Scalar, TaskSpec
 from automl_agent.tasks.tables import leakage, profiling, unlabelled
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
@@ -23,6 +23,7 @@ from automl_agent.tasks.tables.selecting import (
     measured_column,
     select_columns,
 )
+from automl_agent.tasks.tables.several import COMBINATIONS
 from automl_agent.tasks.tables.sources import ACCEPTED, Source, Sources, find_sources
 from automl_agent.tasks.tables.targets import find_column, read_target
 
@@ -36,6 +37,13 @@ Kind = Literal["classification", "regression"]
 
 PROGRAM = "program"
 """Option: a language model writes a whole program, since the work is more than a prediction row by row."""
+ORDER = "order"
+"""Option: the classes from one end to the other, where they have an order."""
+OF_CLASSES = {
+    ORDER: f"{ORDER}=LOW,MEDIUM,HIGH, the classes in their order",
+    COMBINATIONS: f"{COMBINATIONS}=true: a cell with several labels is one class",
+}
+"""The options that say how classes are meant."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Ways:
 
     what: str = "tables"
     options: Mapping[str, str] = field(
-        default_factory=lambda: {PROGRAM: f"{PROGRAM}=true: a language model writes a whole program."}
+        default_factory=lambda: {**OF_CLASSES, PROGRAM: f"{PROGRAM}=true: a language model writes a whole program."}
     )
     """The options that there are, with what to write."""
     find: Callable[[Request], Sources | None] = find_sources
@@ -68,11 +76,12 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
         InputError: the data cannot be used; nothing is written then.
     """
     ways = ways or Ways()
-    unknown = sorted(set(task.options) - set(ways.options))
+    options = {name: text for name, text in ways.options.items() if name not in OF_CLASSES or kind == "classification"}
+    unknown = sorted(set(task.options) - set(options))
     if unknown:
         raise InputError(
             f"There is no option {', '.join(unknown)} (--set) for {ways.what}.",
-            hint=f"There is {'; '.join(ways.options.values())}",
+            hint=f"There is {'; '.join(options.values())}",
         )
     sources = ways.find(request)
     if sources is None:
@@ -108,14 +117,15 @@ def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findin
     roles, decimal, classes = find_roles(task, table, source.name), table.options["decimal"], kind == "classification"
     series = table.frame[roles.target]
     target = read_target(
-        series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal
-    )
+        series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal,
+        order=str(task.options.get(ORDER) or ""), combinations=bool(task.options.get(COMBINATIONS)), words=task.words,
+    )  # fmt: skip
     labelled = target.codes >= 0 if classes else target.codes == target.codes
     frame = table.frame if labelled.all() else table.frame[labelled]
     selection = ways.select(frame, roles, decimal)
     findings += [*target.findings, *selection.findings]
     schema = {"family": task.family, "kind": kind, "target": roles.target, "classes": list(target.classes),
-              "positive": target.positive, "ordered": False, "read": table.options,
+              "positive": target.positive, "ranked": target.ranked, "ordered": False, "read": table.options,
               "columns": draft_columns(selection.kept), "dropped": [], **ways.schema}  # fmt: skip
     rows = Rows(typed(frame, schema), target.codes[labelled], frame.index.to_numpy().astype("int64"))
     return schema, rows, selection, {"times": _times(frame, roles, decimal), "groups": _groups(frame, roles)}
@@ -285,6 +295,11 @@ def _compared(train: Rows, test: Rows) -> list[Finding]:
     return found
 
 
+def _order(schema: dict[str, Any]) -> dict[str, Scalar]:
+    """The order of the classes as a fact of the target, where they have one."""
+    return {"order": " < ".join(schema["classes"])} if schema["ranked"] else {}
+
+
 def _profile(task: TaskSpec, materials: Materials, findings: list[Finding], words: str, repeated: int) -> DataProfile:
     schema, target = materials.schema, materials.train.target
     classes = len(schema["classes"])
@@ -299,7 +314,7 @@ def _profile(task: TaskSpec, materials: Materials, findings: list[Finding], word
         kinds=dict(Counter(column["kind"] for column in schema["columns"])),
         classes=tuple(schema["classes"]),
         positive=schema["positive"],
-        target=profiling.target_facts(target, classes=classes),
+        target=profiling.target_facts(target, classes=classes) | _order(schema),
         meta=profiling.meta_features(materials.facts, target, rows=rows, classes=classes, repeated=repeated),
         findings=tuple(findings),
         split=words,

@@ -15,6 +15,8 @@ from automl_agent.tasks.words.columns import TARGETS, numeric, plausible, requir
 from automl_agent.tasks.words.mentions import said_roles
 from automl_agent.tasks.words.metric import metric_mentions, named_metric, read_metric
 from automl_agent.tasks.words.positive import find_positive
+from automl_agent.tasks.words.scales import Scale, find_scale
+from automl_agent.tasks.words.several import all_at_once, listed_targets
 from automl_agent.tasks.words.target import Match, certain, decided, find_target
 
 Kind = Literal["classification", "regression"]
@@ -62,6 +64,8 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
     said = said_roles(words, peek)
     used = {*request.ignore, *said["ignore"], *said["group"], *said["time"], request.time or "", request.group or ""}
     matches = _matches(request, words, peek, metrics, used)
+    if not request.target and (question := _several(words, peek, matches, used)):
+        return Reading(_unsure(words, kind), question=question)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     chosen = decided(matches)
     if peek.target and peek.target not in used and not (matches and certain(matches)):
@@ -91,7 +95,13 @@ def _reading(request: Request, words: str, peek: Peek, match: Match, kind: Kind,
     if kind == "classification":
         positive, found, warnings = _positive(request, words, column)
         inferences += found
-    metric, because = (named, f"The words say '{phrase}'.") if named else _usual(column, kind)
+        if (at_once := all_at_once(words)) and not request.target:
+            warnings.append(f"The words say '{at_once}': '{column.name}' is predicted, with one label for each row.")
+    scale = _scale(request, words, column) if kind == "classification" else None
+    if scale:
+        more = "" if scale.said or named else " The metric qwk counts far misses more."
+        inferences.append(Inference(field="order", value=scale.text, reason=scale.reason + more))
+    metric, because = (named, f"The words say '{phrase}'.") if named else _usual(column, kind, scale)
     if not request.metric:
         inferences.append(Inference(field="metric", value=metric, reason=because, sure=named is not None))
     return Reading(confidence, column.name, positive, metric, inferences=tuple(inferences), warnings=tuple(warnings))
@@ -121,6 +131,29 @@ def _which(chosen: tuple[Match, ...], peek: Peek, without: set[str]) -> Question
 
 def _unsure(words: str, kind: Kind) -> float:
     return 0.3 if cues.asks_for(words) == {"classification": "class", "regression": "number"}[kind] else 0.25
+
+
+def _several(words: str, peek: Peek, matches: tuple[Match, ...], without: set[str]) -> Question | None:
+    """The question when the words ask for more than one column at once: listed, or all that hold yes or no."""
+    listed = tuple(name for name in listed_targets(words, peek) if name not in without)
+    if len(listed) > 1:
+        return _one_by_one(listed, "the others are left out then")
+    if not all_at_once(words) or (matches and certain(matches)):
+        return None
+    flags = tuple(name for name in plausible(peek, without) if (column := peek.column(name)) and column.distinct == 2)
+    return _one_by_one(flags, "leave the others out with --ignore COLUMN") if len(flags) > 1 else None
+
+
+def _one_by_one(names: tuple[str, ...], others: str) -> Question:
+    """A run predicts one column; which of those that were asked for, no language model may decide in silence."""
+    shown = names[:_MANY]
+    runs = ", ".join(f"--target {name!r}" if re.search(r"\W", name) else f"--target {name}" for name in shown)
+    more = ", ..." if len(names) > _MANY else ""
+    text = (
+        f"The words ask for several columns ({', '.join(shown)}{more}), and a run predicts one: which one?"
+        f" For all of them run once for each ({others}): {runs}{more}"
+    )
+    return Question(field="target", text=text if more else f"{text}.", choices=names, user_only=True)
 
 
 # ---------------------------------------------------------------- family
@@ -221,10 +254,22 @@ def _given_positive(value: str, column: PeekColumn) -> tuple[str | None, list[In
     return value if value in column.examples else known.get(key, value), [], []
 
 
-def _usual(column: PeekColumn, kind: Kind) -> tuple[str, str]:
+def _scale(request: Request, words: str, column: PeekColumn) -> Scale | None:
+    """The order of the target's classes, as far as a look shows them all; none where the caller gives one."""
+    if column.distinct != len(column.examples) or request.options.get("order"):
+        return None
+    return find_scale(column.examples, column.name, words)
+
+
+def _usual(column: PeekColumn, kind: Kind, scale: Scale | None) -> tuple[str, str]:
     """The metric when the words name none, and why."""
     if kind == "regression":
         return "rmse", "No metric was named: rmse is in the unit of the target and punishes large errors."
+    if scale and scale.said:
+        return (
+            "qwk",
+            "No metric was named, and the words speak of ordered classes: far misses count more than near ones.",
+        )
     rarest = min(column.shares) if len(column.shares) == column.distinct > 0 else None
     if column.distinct != 2:
         if rarest is not None and rarest < 0.25 / column.distinct:

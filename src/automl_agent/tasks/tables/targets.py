@@ -12,7 +12,9 @@ from automl_agent.errors import InputError
 from automl_agent.records import Finding
 from automl_agent.tasks.family import PeekColumn
 from automl_agent.tasks.tables.kinds import ColumnKind, merge_spellings
+from automl_agent.tasks.tables.several import refuse_several
 from automl_agent.tasks.words.positive import find_positive
+from automl_agent.tasks.words.scales import find_scale, given_order
 from automl_agent.tasks.words.text import nearest
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Target:
     classes: tuple[str, ...] = ()
     positive: str | None = None
     findings: tuple[Finding, ...] = ()
+    ranked: bool = False
+    """Whether the classes stand in an order that means something: from one end of a scale to the other."""
 
 
 def find_column(name: str, names: Sequence[str], what: str) -> str:
@@ -57,21 +61,36 @@ def _plain(name: str) -> str:
 
 
 def read_target(
-    series: pd.Series[Any], kind: ColumnKind, *, classes: bool, positive: str | None, decimal: str
+    series: pd.Series[Any],
+    kind: ColumnKind,
+    *,
+    classes: bool,
+    positive: str | None,
+    decimal: str,
+    order: str = "",
+    combinations: bool | None = None,
+    words: str = "",
 ) -> Target:
     """Encode the target column of the whole table.
 
+    Args:
+        order: the classes from one end to the other as the user gave them (`given_order`).
+        combinations: whether a cell with several labels is meant as one class; `None` where that cannot be said.
+        words: the request, which may speak of the order of the classes.
+
     Raises:
-        InputError: it is empty, constant, of the wrong kind, or labels too few rows.
+        InputError: it is empty, constant, of the wrong kind, holds several labels in a cell, or labels too few rows.
     """
     name = kind.name
+    if classes and kind.kind not in ("number", "date") and not combinations:
+        refuse_several(series, name, nested=kind.nested == "lists", option=combinations is not None)
     if kind.nested:
         raise InputError(f"Target column {name!r} holds {kind.nested}, not single values.")
     if kind.kind == "empty":
         raise InputError(f"Target column {name!r} is empty.")
     if kind.kind == "constant":
         raise InputError(f"Target column {name!r} has one value only: there is nothing to predict.")
-    target = _labels(series, kind, positive) if classes else _values(series, kind, decimal)
+    target = _labels(series, kind, positive, order, words) if classes else _values(series, kind, decimal)
     labelled = int((target.codes >= 0).sum()) if classes else int((target.codes == target.codes).sum())
     if labelled < MIN_ROWS:
         raise InputError(f"Only {labelled} rows have a target ({name!r}); at least {MIN_ROWS} are needed.")
@@ -110,7 +129,7 @@ def _lost(name: str, missing: npt.NDArray[Any], bad: npt.NDArray[Any], infinite:
     return found
 
 
-def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None) -> Target:
+def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None, order: str, words: str) -> Target:
     import numpy as np
 
     from automl_agent.tasks.tables.shared.table_io import label, labels
@@ -126,6 +145,9 @@ def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None) -> T
     if len(classes) < 2:
         only = f" Only {classes[0]!r} is there more than once." if classes and single else ""
         raise InputError(f"Target column {kind.name!r} has one class only: there is nothing to predict.{only}")
+    scale = find_scale(classes, kind.name, words)
+    if order or scale:
+        classes = list(given_order(order, classes, kind.name) if order else scale.labels if scale else classes)
     code = {text: number for number, text in enumerate(classes)} | {}
     code |= {other: code[meant] for other, meant in merged if meant in code}
     codes = np.array([-1 if text is None else code.get(text, -1) for text in found], np.int64)
@@ -141,7 +163,8 @@ def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None) -> T
             Finding(kind="rare_class", columns=(kind.name,), count=len(single), text=text, action="dropped")
         )
     positive = _positive(kind.name, label(positive) if positive else None, classes, counts)
-    return Target(kind.name, codes, tuple(classes), positive, tuple(findings))
+    ranked = len(classes) > 2 and bool(order or scale)
+    return Target(kind.name, codes, tuple(classes), positive, tuple(findings), ranked)
 
 
 def _check_class_count(kind: ColumnKind, counts: Counter[str]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = {
+    **tables.OF_CLASSES,
     "text": "text=COLUMN, the column of texts, or two with a comma between",
     "embedding": "embedding=FOLDER, your own weights for embeddings (tokenizer.json and one .onnx or .safetensors)",
 }
