@@ -15,8 +15,9 @@ from automl_agent.agents.understanding.merging import merged
 from automl_agent.agents.understanding.prompt import understand
 from automl_agent.errors import InputError
 from automl_agent.records import Question, Request, TaskSpec
+from automl_agent.tasks.decisions import usual_cuts
 from automl_agent.tasks.measures import answers
-from automl_agent.tasks.metrics import require_order, score
+from automl_agent.tasks.metrics import require_order
 from automl_agent.tasks.tables.several import find_several
 from automl_agent.tasks.words.scales import find_scale, given_order
 from table_cases import acquired, schema, shop
@@ -214,17 +215,8 @@ def test_an_order_names_each_class_once():
             given_order(option, ["high", "low", "mid"], "risk")
 
 
-def test_the_answer_is_the_class_of_the_least_expected_squared_distance():
+def test_the_usual_cuts_answer_the_class_of_the_least_expected_squared_distance():
     raw = np.random.default_rng(0).dirichlet(np.ones(5), 300)
     costs = np.subtract.outer(np.arange(5), np.arange(5)) ** 2.0
-    assert (answers(raw, 1, None, "qwk") == (raw @ costs).argmin(axis=1)).all()
-    assert (answers(raw, 1, None, "accuracy") == raw.argmax(axis=1)).all()
-    assert answers(np.array([[0.5, 0.0, 0.5]]), 1, None, "qwk")[0] == 1
-
-
-def test_qwk_is_scored_on_these_answers():
-    rng = np.random.default_rng(0)
-    chance, truth = rng.dirichlet(np.ones(4), 200), rng.integers(0, 4, 200)
-    answered = np.eye(4)[answers(chance, 1, None, "qwk")]
-    assert score("qwk", truth, chance) == pytest.approx(score("qwk", truth, answered))
-    assert score("qwk", truth, np.eye(4)[truth]) == pytest.approx(1.0)
+    assert (answers(raw, 1, usual_cuts(5)) == (raw @ costs).argmin(axis=1)).all()
+    assert answers(np.array([[0.5, 0.0, 0.5]]), 1, usual_cuts(3))[0] == 1

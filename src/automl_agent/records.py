@@ -431,8 +431,9 @@ class Solution(Record):
     others: dict[str, float] = Field(default_factory=dict)
     """Further metrics that constraints ask for, cross-fitted alike."""
     interval: tuple[float, float] | None = None
-    threshold: float | None = None
-    """Probability from which the positive class is answered; binary tasks with a metric on labels only."""
+    threshold: float | tuple[float, ...] | None = None
+    """For metrics on labels. Two classes: the probability from which on the positive one is answered. More: weights of
+    the classes' probabilities, or, where classes have an order, cuts of the mean class code (one less than classes)."""
     latency_ms: float = 0.0
     """95th percentile of one raw row through the loaded bundle."""
     size_mb: float = 0.0

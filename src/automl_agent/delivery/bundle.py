@@ -56,7 +56,7 @@ class BundleContent:
     profile: DataProfile
     metric: MetricSpec
     members: tuple[MemberFiles, ...]
-    threshold: float | None
+    threshold: float | tuple[float, ...] | None
     score: float
     """Out-of-fold score of the ensemble."""
     spread: Any

@@ -42,7 +42,7 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
         columns |= {f"belongs_{name}": scores[:, code] for code, name in enumerate(classes)}
     elif scores.ndim == 2:
         positive = schema["classes"].index(schema["positive"]) if schema["positive"] in schema["classes"] else 1
-        codes = answers(scores, positive, solution["threshold"], solution["metric"])
+        codes = answers(scores, positive, solution["threshold"])
         columns |= {"truth": [classes[code] for code in truth], "prediction": [classes[code] for code in codes]}
         columns |= {f"probability_{name}": scores[:, code] for code, name in enumerate(classes)}
     else:

@@ -61,7 +61,7 @@ def _predictions(form: dict[str, Any], solution: dict[str, Any], scores: Array) 
     if form["kind"] == "labels":
         classes = solution["classes"]
         positive = classes.index(solution["positive"]) if solution.get("positive") in classes else 1
-        codes = answers(scores, positive, solution.get("threshold"), solution["metric"])
+        codes = answers(scores, positive, solution.get("threshold"))
         return {name: [classes[code] for code in codes] for name in form["columns"]}
     return {name: scores[:, code] for name, code in form["columns"].items()}
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Constraint, Trial
 from automl_agent.search.ensemble import combine, select
-from automl_agent.search.estimates import bootstrap_interval, cross_fitted, tie_break
+from automl_agent.search.estimates import bootstrap_interval, cross_fitted, cross_fitted_answers, tie_break
 from automl_agent.search.runner import TrialRunner, ranked
 from automl_agent.tasks.family import loss
+
+if TYPE_CHECKING:
+    from automl_agent.tasks.measures import Threshold
 
 MARGIN = 0.8
 """Share of a limit that the plan of an ensemble may fill: single measurements are noisy."""
@@ -32,7 +35,7 @@ class Draft:
     """Trial id -> weight; they add up to 1."""
     folds: int
     """Number of fold models of each member that ship."""
-    threshold: float | None
+    threshold: Threshold
     score: float
     """Cross-fitted: weights and threshold fitted without the scored fold."""
     interval: tuple[float, float]
@@ -91,14 +94,22 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
     final = combine(table.predictions, weights)
     score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
     shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)
+    judged = combined
+    answered = cross_fitted_answers(family, metric, table.truth, combined, table.folds)
+    if answered is not None:
+        decided = family.score(metric, table.truth, answered, threshold=threshold)
+        if loss(family.metrics[metric], decided) < loss(family.metrics[metric], score):
+            score, judged, shipped_threshold = decided, answered, family.decision(metric, table.truth, final)
     if family.pooled:
         interval = bootstrap_interval(
-            family, metric, table.truth, combined, positive=positive, threshold=threshold, seed=runner.seed
+            family, metric, table.truth, judged, positive=positive, threshold=threshold, seed=runner.seed
         )
     else:
         interval = _over_folds(runner, table, combined)
     others = {
-        c.measure: _other(runner, table, combined, c.measure, threshold)
+        c.measure: _other(
+            runner, table, judged if family.metrics[c.measure].needs == "labels" else combined, c.measure, threshold
+        )
         for c in runner.task.constraints
         if c.measure in family.metrics and c.measure != metric
     }
@@ -106,7 +117,7 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
     return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread)
 
 
-def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, threshold: float | None) -> float:
+def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, threshold: Threshold) -> float:
     """A further metric of the blend: pooled, or the mean over the folds, as the family's scores are."""
     if not runner.family.pooled:
         return cross_fitted(runner.family, metric, table.truth, prediction, table.folds, runner.positive)[0]

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[np.float64]
 
 
@@ -32,8 +34,8 @@ def recentre(probabilities: Array, threshold: float, positive: int) -> Array:
 
 def cross_fitted(
     family: TaskFamily, metric: str, truth: Any, prediction: Array, folds: Any, positive: int | None
-) -> tuple[float, float | None]:
-    """Score out-of-fold predictions; a threshold is fitted on the other folds for each fold.
+) -> tuple[float, Threshold]:
+    """Score out-of-fold predictions; a threshold of two classes is fitted on the other folds for each fold.
 
     Returns the score, and the threshold fitted on all rows (what would ship), or `None` where the metric needs none.
     """
@@ -44,14 +46,36 @@ def cross_fitted(
         parts = [folds == name for name in names]
         return float(np.mean([family.score(metric, truth[part], prediction[part]) for part in parts])), None
     final = family.threshold(metric, truth, prediction, positive=positive)
-    if final is None or len(names) < 2 or positive is None:
+    if not isinstance(final, float) or len(names) < 2 or positive is None:
         return family.score(metric, truth, prediction, positive=positive, threshold=final), final
     shifted = prediction.copy()
     for name in names:
         inside = folds == name
         fitted = family.threshold(metric, truth[~inside], prediction[~inside], positive=positive)
-        shifted[inside] = recentre(prediction[inside], 0.5 if fitted is None else fitted, positive)
+        shifted[inside] = recentre(prediction[inside], fitted if isinstance(fitted, float) else 0.5, positive)
     return family.score(metric, truth, shifted, positive=positive, threshold=0.5), final
+
+
+def cross_fitted_answers(family: TaskFamily, metric: str, truth: Any, prediction: Array, folds: Any) -> Array | None:
+    """Answers of more than two classes, each fold's taken by a decision that was fitted on the other folds.
+
+    Returns one-hot rows (rows, classes), which score as what they answer; `None` where the metric has no decision.
+    """
+    import numpy as np
+
+    from automl_agent.tasks.measures import answers
+
+    names = np.unique(folds)
+    if not family.pooled or len(names) < 2 or prediction.ndim != 2 or prediction.shape[1] < 3:
+        return None
+    codes = np.empty(len(truth), dtype=np.int64)
+    for name in names:
+        inside = folds == name
+        fitted = family.decision(metric, truth[~inside], prediction[~inside])
+        if fitted is None:
+            return None
+        codes[inside] = answers(prediction[inside], 1, fitted)
+    return np.eye(prediction.shape[1])[codes]
 
 
 def tie_break(family: TaskFamily, metric: str, truth: Any, prediction: Array, positive: int | None) -> float:
@@ -69,7 +93,7 @@ def bootstrap_interval(
     prediction: Array,
     *,
     positive: int | None,
-    threshold: float | None,
+    threshold: Threshold,
     seed: int,
     rounds: int = 200,
     max_rows: int = 20_000,

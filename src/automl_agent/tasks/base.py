@@ -21,6 +21,8 @@ from automl_agent.tasks.family import Blueprint, Candidate, DataStep, FoldData, 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 TABLES = Path(__file__).parent / "tables"
@@ -106,11 +108,14 @@ class Family:
         return dataset.test_truth(private)
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-              threshold: float | None = None) -> float:  # fmt: skip
+              threshold: Threshold = None) -> float:  # fmt: skip
         return metrics.score(metric, truth, prediction, positive=positive, threshold=threshold)
 
-    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
         return metrics.best_threshold(metric, truth, prediction, positive=positive)
+
+    def decision(self, metric: str, truth: Array, prediction: Array) -> Threshold:
+        return metrics.best_decision(metric, truth, prediction)
 
     def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:  # noqa: ARG002
         """The half-width that covers 90 % of the out-of-fold residuals (split conformal; Lei et al. 2018)."""

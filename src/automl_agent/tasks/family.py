@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 
@@ -262,16 +264,21 @@ class TaskFamily(Protocol):
         ...
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-              threshold: float | None = None) -> float:  # fmt: skip
+              threshold: Threshold = None) -> float:  # fmt: skip
         """The metric's value.
 
         `prediction` has shape (rows, classes) with probabilities, or (rows,) with values. `positive` is the code of the
-        positive class. With a `threshold`, the positive class is answered from that probability on (binary only).
+        positive class. With a `threshold`, answers are taken by it (`measures.answers`).
         """
         ...
 
-    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
-        """The threshold that is best for the metric, or `None` when the metric has no use for one."""
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
+        """The threshold that is best for the metric, or `None` when the metric has no use for one. Quick: it is asked
+        for every blend that is tried."""
+        ...
+
+    def decision(self, metric: str, truth: Array, prediction: Array) -> Threshold:
+        """What to answer by among more than two classes, fitted with more effort; `None` where nothing is to be won."""
         ...
 
 

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Threshold = float | tuple[float, ...] | None
+"""How answers are taken from probabilities, see `answers`."""
 
 _TINY = float(np.finfo(np.float64).eps)
 
@@ -31,15 +33,14 @@ def known(metric: str) -> bool:
     return metric in VALUES or on_labels(metric) is not None or on_probabilities(metric) is not None
 
 
-def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: float | None = None) -> float:
+def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: Threshold = None) -> float:
     """The metric's value.
 
     Args:
         truth: class codes (rows,) or values (rows,).
         prediction: probabilities (rows, classes), or values (rows,).
         positive: code of the positive class of a binary task.
-        threshold: probability from which on the positive class is answered, for binary tasks and metrics on labels;
-            without it the likelier class is answered.
+        threshold: for metrics on labels, see `answers`.
 
     Raises:
         KeyError: there is no such metric.
@@ -58,27 +59,34 @@ def score(metric: str, truth: Array, prediction: Array, positive: int = 1, thres
         return float(on_chances(truth, prediction, positive))
     if (on_tables := on_labels(metric)) is None:
         raise KeyError(metric)
-    table = confusion(truth, answers(prediction, positive, threshold, metric), prediction.shape[1])
+    table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1])
     return float(on_tables(table, positive))
 
 
-def answers(prediction: Array, positive: int, threshold: float | None, metric: str = "") -> Array:
-    """Class codes (rows,) answered for probabilities (rows, classes).
+def answers(prediction: Array, positive: int, threshold: Threshold) -> Array:
+    """Class codes (rows,) answered for probabilities (rows, classes): the likeliest class, but for a threshold.
 
-    The likeliest class; of two classes the positive one from the threshold on; and for `qwk` of more than two the class
-    whose expected squared distance to the truth is least: the one nearest to the mean code, the lower one of two.
+    Args:
+        threshold: of two classes, the probability from which on the positive one is answered. Of more, as many numbers
+            as classes weigh their probabilities; one less (ascending) cut the mean class code of ordered classes.
     """
-    if metric == "qwk" and prediction.shape[1] > 2:
-        total = np.maximum(np.einsum("ij->i", prediction), _TINY)
-        mean = prediction @ np.arange(prediction.shape[1]) / total
-        # Rounded first: in the middle between two classes the last bit must not decide.
-        nearest = np.clip(np.ceil(np.round(mean, 9) - 0.5), 0, prediction.shape[1] - 1)
-        return np.asarray(nearest, dtype=np.int64)
-    if prediction.shape[1] != 2:
-        return np.asarray(prediction.argmax(axis=1))
+    classes = prediction.shape[1]
     if threshold is None:
-        return (prediction[:, 1] > prediction[:, 0]).astype(np.int64)
-    return np.where(prediction[:, positive] >= threshold, positive, 1 - positive)
+        likeliest = prediction.argmax(axis=1) if classes != 2 else prediction[:, 1] > prediction[:, 0]
+        return np.asarray(likeliest, dtype=np.int64)
+    if isinstance(threshold, float | int):
+        return np.where(prediction[:, positive] >= threshold, positive, 1 - positive)
+    numbers = np.asarray(threshold, dtype=np.float64)
+    if len(numbers) == classes:
+        return np.asarray((prediction * numbers).argmax(axis=1), dtype=np.int64)
+    # Rounded first: in the middle between two classes the last bit must not decide.
+    return np.searchsorted(np.round(numbers, 9), mean_code(prediction), side="left")
+
+
+def mean_code(prediction: Array) -> Array:
+    """Expected class code (rows,) under probabilities (rows, classes) of ordered classes."""
+    total = np.maximum(np.einsum("ij->i", prediction), _TINY)
+    return np.asarray(np.round(prediction @ np.arange(prediction.shape[1]) / total, 9))
 
 
 def confusion(truth: Array, answers: Array, classes: int) -> Array:

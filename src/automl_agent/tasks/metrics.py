@@ -17,6 +17,8 @@ from automl_agent.tasks.words.scales import in_order
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 
@@ -178,8 +180,12 @@ _TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa"
 0.5 is best where probabilities mean what they say, and a fitted one follows the noise of few rows."""
 
 
+_MANY = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "recall_macro", "kappa")
+"""Metrics of more than two classes that weights of the classes can improve."""
+
+
 def score(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-          threshold: float | None = None) -> float:  # fmt: skip
+          threshold: Threshold = None) -> float:  # fmt: skip
     """The metric's value.
 
     Args:
@@ -187,8 +193,7 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
         truth: class codes (rows,) or values (rows,).
         prediction: probabilities (rows, classes), or values (rows,).
         positive: code of the positive class of a binary task; 1 when not given.
-        threshold: probability from which on the positive class is answered, for binary tasks and metrics on labels;
-            without it the likelier class is answered.
+        threshold: for metrics on labels, see `measures.answers`; without it the likeliest class is answered.
 
     Raises:
         KeyError: when there is no such metric.
@@ -204,26 +209,28 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
         raise InputError(str(error), hint="Use f1_macro." if "classes" in str(error) else "Use rmse.") from error
 
 
-def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
     """The threshold with the best score; of equally good ones the nearest to 0.5, or for costs to the one that is best
     for probabilities that mean what they say: alarm / (alarm + miss).
 
     Every cut between two different probabilities is tried at once. `None` for metrics that have no use for a threshold,
-    for more than two classes, and for a truth of one class.
+    for a truth of one class, and for more than two classes; but `qwk` of these has cuts halfway between the classes.
 
     Args:
         metric: a name of `CLASSIFICATION` or `REGRESSION`.
         truth: class codes (rows,).
-        prediction: probabilities (rows, 2).
+        prediction: probabilities (rows, classes).
         positive: code of the positive class; 1 when not given.
     """
     import numpy as np
 
-    from automl_agent.tasks import measures
+    from automl_agent.tasks import decisions, measures
 
     prices = measures.costs(metric)
-    if (metric not in _TUNABLE and prices is None) or prediction.ndim != 2 or prediction.shape[1] != 2:
+    if (metric not in _TUNABLE and prices is None) or prediction.ndim != 2:
         return None
+    if prediction.shape[1] != 2:
+        return decisions.usual_cuts(prediction.shape[1]) if metric == "qwk" else None
     code = 1 if positive is None else positive
     hits = truth == code
     if hits.all() or not hits.any():
@@ -235,3 +242,21 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
     winners = np.flatnonzero(scores >= scores.max() - 1e-12)
     usual = 0.5 if prices is None else prices[1] / sum(prices)
     return float(cuts[winners[np.abs(cuts[winners] - usual).argmin()]])
+
+
+def best_decision(metric: str, truth: Array, prediction: Array) -> tuple[float, ...] | None:
+    """Of more than two classes, the numbers by which answers are best for the metric (`decisions.py`); it takes longer
+    than a threshold, and few rows of a class make it worse than none: use it where the score is cross-fitted.
+
+    `None` for two classes, for very many, for metrics without use for it and where a class does not occur.
+    """
+    import numpy as np
+
+    from automl_agent.tasks import decisions, measures
+
+    if metric not in (*_MANY, "qwk") or prediction.ndim != 2 or not 2 < prediction.shape[1] <= decisions.MAX_CLASSES:
+        return None
+    formula = measures.on_labels(metric)
+    if formula is None or len(np.unique(truth)) < prediction.shape[1]:
+        return None
+    return (decisions.cuts if metric == "qwk" else decisions.class_weights)(formula, truth, prediction)

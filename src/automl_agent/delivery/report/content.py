@@ -159,7 +159,7 @@ class ReportContent:
         if scores is None or scores.ndim == 1:
             return scores
         positive = 1 if self.positive is None else self.positive
-        return answers(scores, positive, self.solution.threshold, self.solution.metric)
+        return answers(scores, positive, self.solution.threshold)
 
 
 def _key(check: ConstraintCheck) -> tuple[Any, ...]:

@@ -202,11 +202,22 @@ def _ensemble(content: ReportContent) -> dict[str, Any]:
         ("Trials run", number(solution.trials_run)),
     ]
     if solution.threshold is not None:
-        positive = content.classes[content.positive] if content.positive is not None else "the positive class"
-        facts.insert(1, ("Threshold", f"“{positive}” from a probability of {number(solution.threshold)} on"))
+        facts.insert(1, _rule(content, solution.threshold))
     if content.bundle.server is not None and content.bundle.server.http_ms is not None:
         facts.append(("One prediction over HTTP, median", quantity(content.bundle.server.http_ms, "ms")))
     return {"members": members, "facts": facts}
+
+
+def _rule(content: ReportContent, threshold: float | tuple[float, ...]) -> tuple[str, str]:
+    """How an answer is taken from the probabilities."""
+    if isinstance(threshold, float):
+        positive = content.classes[content.positive] if content.positive is not None else "the positive class"
+        return "Threshold", f"“{positive}” from a probability of {number(threshold)} on"
+    if len(threshold) == len(content.classes):
+        each = ", ".join(f"{name} {number(weight)}" for name, weight in zip(content.classes, threshold, strict=True))
+        return "Weights of the classes' probabilities", each
+    above = ", ".join(f"{name} from {number(cut)}" for name, cut in zip(content.classes[1:], threshold, strict=True))
+    return f"Cuts of the mean place in the order, {content.classes[0]} being 0", above
 
 
 def _with_interval(score: float, interval: tuple[float, float] | None) -> str:

@@ -151,7 +151,7 @@ class Ensemble:
     def _codes(self, scores: np.ndarray) -> np.ndarray:
         """The codes of the classes that are answered."""
         positive = 1 if self.positive is None else self.positive
-        return answers(scores, positive, self.solution.get("threshold"), self.solution["metric"])
+        return answers(scores, positive, self.solution.get("threshold"))
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Labels or values, shape (rows,)."""

@@ -14,6 +14,8 @@ from automl_agent.tasks.forecasting.blueprints import BLUEPRINTS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 
@@ -62,7 +64,7 @@ class ForecastingFamily(Family):
         return backtesting.training_truth(folder)
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-              threshold: float | None = None) -> float:  # fmt: skip
+              threshold: Threshold = None) -> float:  # fmt: skip
         del positive, threshold
         return scoring.score(metric, truth, prediction)
 

@@ -16,6 +16,8 @@ from automl_agent.tasks.tabular_clustering.interpreting import interpret
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 
@@ -59,7 +61,7 @@ class ClusterFamily(Family):
         return truth
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,  # noqa: ARG002
-              threshold: float | None = None) -> float:  # noqa: ARG002  # fmt: skip
+              threshold: Threshold = None) -> float:  # noqa: ARG002  # fmt: skip
         return scores.score(metric, truth, prediction)
 
     def threshold(self, *_: Any, **__: Any) -> float | None:
