@@ -76,8 +76,9 @@ def _graded(
         rows=len(truth),
         coverage=_coverage(folder, targets(truth)),
         subgroups=tuple(
-            break_down(family, task.metric, truth, scores, grouping, positive=positive, threshold=threshold,
-                       seed=stage.seed)
+            break_down(
+                family, task.metric, truth, scores, grouping, positive=positive, threshold=threshold, seed=stage.seed
+            )
             for grouping in family.groupings(stage.private)
         ),
         reads=reads,

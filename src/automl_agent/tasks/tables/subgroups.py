@@ -161,15 +161,17 @@ def _edges(values: Array, different: Array, *, integer: bool) -> Array:
     """Upper ends of all ranges but the last, written in few digits; no range is empty."""
     import numpy as np
 
-    cuts = np.quantile(values, np.arange(1, RANGES) / RANGES)
-    spread = np.ptp(np.quantile(values, [0.05, 0.95])) or np.ptp(values)
-    for digits in (2 - int(np.floor(np.log10(spread))), 17):  # as they are where rounding would leave one range
+    cuts = np.quantile(values, np.arange(1, RANGES) / RANGES, method="inverted_cdf")
+    half = different[-1] / 2 - different[0] / 2  # the whole may be larger than a number can be
+    for digits in (3 - int(np.floor(np.log10(half))), 17):  # as they are where rounding would leave one range
         edges = np.unique(np.floor(cuts) if integer else [round(float(cut), digits) for cut in cuts])
         edges = edges[(edges >= different[0]) & (edges < different[-1])]
         if len(edges):
             filled = np.unique(np.searchsorted(edges, values))
-            return edges[filled[:-1]]
-    return different[-2:-1]  # most rows have the greatest value
+            kept: Array = edges[filled[:-1]]
+            return kept
+    second: Array = different[-2:-1]
+    return second  # most rows have the greatest value
 
 
 def _dates(values: Array) -> tuple[list[str], Array]:

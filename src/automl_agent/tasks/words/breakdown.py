@@ -6,22 +6,23 @@ import re
 from functools import lru_cache
 
 _SCORES = (
-    r"accurac(?:y|ies)|recalls?|precisions?|f1(?:[- ]scores?)?|(?:roc[- ])?aucs?|r2|rmse|mae|mape|mse|log[- ]loss|brier"
-    r"(?: scores?)?|metrics?|fairness|(?:how|whether) (?:good|accurate|reliable|fair)(?: (?:it|the model|they) (?:is|are))?"
+    r"accurac(?:y|ies)|recalls?|precisions?|f1(?:[- ]scores?)?|(?:roc[- ])?aucs?|r2|rmse|mae|mape|mse|log[- ]loss"
+    r"|brier(?: scores?)?|metrics?|fairness"
+    r"|(?:how|whether) (?:good|accurate|reliable|fair)(?: (?:it|the model|they) (?:is|are))?"
 )
 """What is told apart, for sure."""
 _LOOSE = r"scores?|results?|errors?(?: rates?)?|performance|quality|evaluation"
 """The same, where it is not what shall be predicted ("predict the score for each student")."""
 _BETWEEN = (
-    r"(?:[\s(,:=<>≥≤%\d.]|\b(?:of|is|are|be|should|must|shall|at|least|most|above|below|over|under|more|less|than|the|a|an"
-    r"|model|model's|its|it|on|test|also|shown|given|reported|measured|computed|separately|broken|down|split|up|grouped"
-    r"|compared?|and|interval|confidence|with)\b)*"
+    r"(?:[\s(,:=<>≥≤%\d.]|\b(?:of|is|are|be|should|must|shall|at|least|most|above|below|over|under|more|less|than|the"
+    r"|a|an|model|model's|its|it|on|test|also|shown|given|reported|measured|computed|separately|broken|down|split|up"
+    r"|grouped|compared?|and|interval|confidence|with)\b)*"
 )
 _EACH = (
-    r"(?:by|per|for (?:each|every|all|both)|in (?:each|every|all|both)|on (?:each|every)|across(?: all)?|within(?: each)?"
-    r"|between|among(?:st)?|pro|je)"
+    r"(?:by|per|for (?:each|every|all|both)|in (?:each|every|all|both)|on (?:each|every)|across(?: all)?"
+    r"|within(?: each)?|between|among(?:st)?|pro|je)"
 )
-_FAIR = r"(?:un)?fair(?:ly)?|(?:un)?bias(?:ed)?|discriminat\w*|equally (?:good|well|accurate|reliable)|(?:works?|performs?)"
+_FAIR = r"(?:un)?fair(?:ly)?|(?:un)?bias(?:ed)?|discriminat\w*|equally (?:good|well|accurate|reliable)|works?|performs?"
 _TOWARDS = rf"(?:{_EACH}|to(?:wards?)? (?:each|every|all|both)|with (?:respect|regard) to|regarding|against|over)"
 _ASKS = re.compile(
     rf"(?<![\w'])(?:(?:{_SCORES}|(?P<loose>{_LOOSE})){_BETWEEN}(?<![\w']){_EACH}"
@@ -31,12 +32,14 @@ _ASKS = re.compile(
     r"|sub-?groups? (?:of|by|in))(?![\w'])"
 )
 _AIMED = re.compile(
-    r"(?:predict|forecast|estimat|classif|guess|model|regress|what|which|how)\w*(?: (?!and|with|show)[\w'-]+){0,3} $"
+    r"(?<![\w'])(?:predict|forecast|estimat|classif|guess|model|regress|what|which|how)\w*"
+    r"(?: (?!and|with|show)[\w'-]+){0,3} $"
 )
 """Before what shall be predicted."""
-_FILLER = r"(?:[\s:\"'`“”«»*(]|\b(?:the|a|an|my|our|its|their|his|her|different|single|column|variable|values? of)\b)*"
-_LISTED = rf"(?:{_FILLER}[\w'-]+(?: [\w'-]+)?[\s\"'`”»]*(?:,(?: and)?|and|or|&|\+) (?:(?:{_EACH}) )?)*"
-_UNTIL = re.compile(_LISTED + _FILLER)
+_SEPARATOR = re.compile(r",|&|\+|\b(?:and|or)\b")
+_FILLER = re.compile(
+    rf"[\s:\"'`“”«»*(]|\b(?:the|a|an|my|our|its|their|his|her|different|single|column|variable|values? of|{_EACH})\b"
+)
 
 
 @lru_cache(maxsize=256)
@@ -60,4 +63,5 @@ def told_apart(flat: str, begin: int, place: int) -> str:
     if not before:
         return ""
     end, said = before[-1]
-    return said if _UNTIL.fullmatch(flat, end, place) else ""
+    *listed, last = (_FILLER.sub(" ", part).split() for part in _SEPARATOR.split(flat[end:place]))
+    return said if not last and all(len(words) <= 2 for words in listed) else ""
