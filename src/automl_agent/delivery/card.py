@@ -77,7 +77,7 @@ def _subgroups(grade: Grade | None) -> str:
     """The disaggregated scores that Mitchell et al. (2019) ask of a model card."""
     if grade is None or not grade.subgroups:
         return ""
-    parts = ["## How good it is for each part of the test rows"]
+    parts = ["## How good it is by subgroup of the test rows"]
     for breakdown in grade.subgroups:
         head, rows = group_table(breakdown, grade.metric)
         parts.append(f"### By {_flat(breakdown.column)}\n\n" + _table(head, [tuple(map(_flat, row)) for row in rows]))

@@ -9,9 +9,9 @@ from automl_agent.delivery.words import DASH, inline, limit, listing, number, pe
 from automl_agent.records import Breakdown, Constraint, Grade, Subgroup, TaskSpec
 
 _RATES = {
-    "predicted_positive": "predicted positive",
-    "recall": "recall",
-    "false_positive_rate": "false-positive rate",
+    "predicted_positive": "Predicted positive",
+    "recall": "Recall",
+    "false_positive_rate": "False-positive rate",
 }
 _LONGEST = 40
 """Letters of a group's name."""
@@ -20,7 +20,7 @@ _LONGEST = 40
 def group_table(breakdown: Breakdown, metric: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows: group, rows, score, interval, the rates where there are two classes, and a remark."""
     rates = _rates(breakdown)
-    head = ("group", "rows", inline(metric), "95 % interval", *(_RATES[name] for name in rates), "")
+    head = ("Group", "Rows", metric, "95 % interval", *(_RATES[name] for name in rates), "")
     rows = [
         (
             short(group.name, _LONGEST), number(group.rows), number(group.score), _interval(group),
@@ -60,9 +60,9 @@ def weak_groups(grade: Grade, task: TaskSpec) -> list[str]:
         for group in breakdown.groups:
             if group.worse:
                 sentences.append(
-                    f"The model is worse where {column} is {_value(group)}: {title(grade.metric)} {number(group.score)}"
-                    f" (95 % interval {_interval(group)}) in {plural(group.rows, 'test row')}, against "
-                    f"{number(grade.score)} in all."
+                    f"By {column}, {_value(group)} is worse than the whole: {inline(title(grade.metric))} "
+                    f"{number(group.score)} (95 % interval {_interval(group)}) in {plural(group.rows, 'test row')}, "
+                    f"against {number(grade.score)} in all."
                 )
         for constraint in task.constraints:
             if constraint.measure == grade.metric:
@@ -80,9 +80,8 @@ def rate_spans(breakdown: Breakdown) -> str:
             lowest, highest = (
                 f"{percent(getattr(group, name))} ({short(group.name, _LONGEST)})" for group in (known[0], known[-1])
             )
-            said = "the share predicted positive" if name == "predicted_positive" else f"the {_RATES[name]}"
-            parts.append(f"{said} from {lowest} to {highest}")
-    return f"Among the groups that are large enough go {listing(parts)}." if parts else ""
+            parts.append(f"{inline(_RATES[name])} {lowest} to {highest}")
+    return f"Among the groups that are large enough: {'; '.join(parts)}." if parts else ""
 
 
 def _missing(breakdown: Breakdown, column: str, constraint: Constraint) -> list[str]:
