@@ -16,7 +16,18 @@ from automl_agent.cli.options import make_parser
 from automl_agent.cli.run import fresh_manifest
 from automl_agent.delivery.card import model_card
 from automl_agent.delivery.subgroups import group_lines, rate_spans, weak_groups
-from automl_agent.records import Breakdown, Constraint, DataProfile, Grade, Inference, Subgroup, TaskSpec
+from automl_agent.nodes.telling import _facts
+from automl_agent.records import (
+    Breakdown,
+    Constraint,
+    DataProfile,
+    Grade,
+    Inference,
+    Report,
+    Solution,
+    Subgroup,
+    TaskSpec,
+)
 from automl_agent.search.subgroups import break_down
 from automl_agent.tasks.family import Grouping
 from automl_agent.tasks.registry import families, get_family
@@ -275,6 +286,9 @@ GRADE = Grade(
 )  # fmt: skip
 
 
+PROFILE = DataProfile(family="", fingerprint="", data="", rows_train=9, rows_test=360, columns=2, kinds={})
+
+
 class TestTelling:
     def test_what_is_clearly_worse_is_said(self) -> None:
         limit = Constraint(measure="accuracy", comparison=">=", value=0.7)
@@ -282,13 +296,20 @@ class TestTelling:
         assert "'<i>south</i>' is worse than the whole: accuracy 0.66 (95 % interval 0.6 to 0.72)" in worse
         assert missing.endswith("these groups do not reach it: '<i>south</i>' (0.66).")
 
+    def test_a_language_model_is_not_told_the_values_of_a_column(self) -> None:
+        task = TaskSpec(words="")
+        result = Report(status="delivered", warnings=("Small data.", *weak_groups(GRADE, task)))
+        solution = Solution(id="s", members=(), metric="accuracy", score=0.8, folder="")
+        state: Any = {"task": task, "solution": solution, "profile": PROFILE, "grade": GRADE}
+        assert len(result.warnings) == 2
+        assert _facts(state, result)["warnings"] == ["Small data."]
+
     def test_the_terminal_and_the_card_show_it(self) -> None:
         lines = group_lines(GRADE.subgroups)
         assert lines[1].split() == ["north", "0.9", "(0.85", "to", "0.94),", "200", "rows"]
         assert lines[3].endswith("10 rows  too small to judge")
         assert "recall 70 % (<i>south</i>) to 80 % (north)" in rate_spans(GRADE.subgroups[0])
-        profile = DataProfile(family="", fingerprint="", data="", rows_train=9, rows_test=360, columns=2, kinds={})
-        card = model_card(TaskSpec(words="w"), profile, (), metric="accuracy", validation=0.8, grade=GRADE)
+        card = model_card(TaskSpec(words="w"), PROFILE, (), metric="accuracy", validation=0.8, grade=GRADE)
         assert "### By re\\<b\\>gion" in card
         assert "| \\<i\\>south\\</i\\> | 150 | 0.66 | 0.6 to 0.72 | 50 % | 70 % | 30 % | worse |" in card
 
@@ -301,7 +322,7 @@ def test_a_run_shows_the_scores_of_a_column_that_no_model_saw(tmp_path: Path) ->
     frame.to_csv(tmp_path / "shop.csv", index=False)
     request = Request(words="Predict churn. Accuracy by city.", data=(str(tmp_path / "shop.csv"),), ignore=("gender",),
                       by=("gender",))  # fmt: skip
-    settings = Settings(budget=120, trials=2, plans=1, cpus=1, max_revisions=0, home=str(tmp_path / "home"),
+    settings = Settings(budget=600, trials=2, plans=1, cpus=1, max_revisions=0, home=str(tmp_path / "home"),
                         out=str(tmp_path / "out"))  # fmt: skip
     report = build_graph().invoke({"request": request}, context=settings)["report"]
     by_gender, by_city = report.subgroups
