@@ -251,8 +251,6 @@ def test_a_replaced_verifier_decides(place):
     graph = build_graph(verifiers=[never], executor=InlineExecutor())
     request = {"request": WORDS, "data": str(CANCER)}
     events, out = watch(graph, request, Settings(budget=240, trials=24, max_revisions=1))
-        graph, {"request": WORDS, "data": str(CANCER)}, Settings(budget=240, trials=24, max_revisions=1)
-    )
     assert out["report"].revisions == 1
     assert stages(events).count("implement") == 2
 

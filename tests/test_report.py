@@ -16,7 +16,7 @@ from automl_agent.delivery.report.plots import canvas, code, data, quality
 from automl_agent.delivery.report.render import render
 from automl_agent.delivery.report.view import view
 from automl_agent.delivery.words import apart, compact, duration, inline, kept, number, percent, short
-from automl_agent.records import Verdict
+from automl_agent.records import Breakdown, Subgroup, Verdict
 
 _VOID = {"meta", "br", "use", "path", "rect", "image"}
 
@@ -324,3 +324,26 @@ def test_the_headline_says_it_without_a_metric(source: str) -> None:
     assert "A trivial model, which looks at no column, reaches" in lead
     assert inline("Balanced accuracy") == "balanced accuracy"
     assert (inline("F1"), inline("Brier score"), inline("R²")) == ("F1", "Brier score", "R²")
+
+
+def test_scores_by_subgroup_are_a_table_and_a_picture(binary: ReportContent, source: str) -> None:
+    assert 'id="subgroups"' not in source
+    groups = (
+        Subgroup(name="north", rows=200, enough=True, score=0.9, interval=(0.85, 0.94), recall=0.8),
+        Subgroup(name="<i>south</i>", rows=150, enough=True, score=0.66, interval=(0.6, 0.72), worse=True, recall=0.7),
+        Subgroup(name="(missing)", rows=10, enough=False, score=0.4, interval=(0.1, 0.7)),
+        Subgroup(name="west", rows=40, enough=True, recall=1.0),
+    )
+    breakdowns = (Breakdown(column="re<b>gion", groups=groups), Breakdown(column="other", groups=groups[:1]))
+    grade = binary.grade.model_copy(update={"subgroups": breakdowns})
+    drawn = render(replace(binary, grade=grade))
+    page = Page(drawn)
+    assert len(page.ids()) == len(set(page.ids()))
+    assert {"i", "b"}.isdisjoint(tag for tag, attributes in page.tags if not attributes)
+    text = page.text["subgroups"]
+    for told in ("By re<b>gion", "By other", "<i>south</i>", "0.6 to 0.72", "worse", "too small to judge",
+                 "recall 70 % (<i>south</i>) to 100 % (west)"):  # fmt: skip
+        assert told in text
+    assert "Predicted positive" not in text  # nothing is known of it
+    section = drawn[drawn.index('<section id="subgroups">') :]
+    assert section[: section.index("</section>")].count("<svg") == 2

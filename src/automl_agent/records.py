@@ -54,6 +54,8 @@ class Request(Record):
     """Column whose equal values must stay on one side of every split."""
     ignore: tuple[str, ...] = ()
     """Columns that no model may see."""
+    by: tuple[str, ...] = ()
+    """Columns by whose values the scores on the locked test are told apart; ignored ones too."""
     options: dict[str, Scalar] = Field(default_factory=dict)
     """Options of the task family."""
     budget: float | None = None
@@ -141,6 +143,8 @@ class TaskSpec(Record):
     time: str | None = None
     group: str | None = None
     ignore: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    """Columns by whose values the scores on the locked test are told apart."""
     options: dict[str, Scalar] = Field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -461,6 +465,36 @@ class Evidence(Record):
     """Why it may have failed, in a language model's words."""
 
 
+class Subgroup(Record):
+    """The scores of the locked test rows that share a value of a column, or a range of values."""
+
+    name: str
+    """The value or the range; in brackets what is neither: `(missing)`, `(5 other values)`."""
+    rows: int
+    enough: bool
+    """Whether the rows are enough to judge by: 30."""
+    score: float | None = None
+    """In the grade's metric; `None` where it says nothing, as the ROC AUC of rows of one class."""
+    interval: tuple[float, float] | None = None
+    """95 % bootstrap interval."""
+    worse: bool = False
+    """Whether there are rows enough and the whole interval is worse than the score of all test rows."""
+    predicted_positive: float | None = None
+    """Share of the rows that the positive class is answered for; here and below for two classes only."""
+    recall: float | None = None
+    """Share of the positive rows that are found."""
+    false_positive_rate: float | None = None
+    """Share of the negative rows that are called positive."""
+
+
+class Breakdown(Record):
+    """The locked test rows told apart by one column: every row is in one group."""
+
+    column: str
+    groups: tuple[Subgroup, ...]
+    """Ranges ascending, values by their rows; missing ones last."""
+
+
 class Grade(Record):
     """The one look at the locked test."""
 
@@ -479,6 +513,8 @@ class Grade(Record):
     """How often the test of these data has been read, this time included."""
     details: str = ""
     """Artifact id of what the report plots: predictions and truth of the test rows."""
+    subgroups: tuple[Breakdown, ...] = ()
+    """The scores by each column of `TaskSpec.by`."""
 
 
 class ServerCheck(Record):
@@ -550,6 +586,8 @@ class Report(Record):
     """Score on the locked test, in `metric`."""
     task: dict[str, Scalar | list[str]] = Field(default_factory=dict)
     metric: dict[str, str | float | bool | list[float] | None] = Field(default_factory=dict)
+    subgroups: tuple[Breakdown, ...] = ()
+    """The scores on the locked test by each column that was asked for."""
     constraints: tuple[ConstraintCheck, ...] = ()
     plans: tuple[dict[str, str | float | list[str] | None], ...] = ()
     revisions: int = 0

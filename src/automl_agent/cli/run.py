@@ -46,6 +46,7 @@ REQUEST_OPTIONS = (
     "time",
     "group",
     "ignore",
+    "by",
     "set",
 )
 SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_download", "cpus", "seed", "plan_only", "out")
@@ -107,6 +108,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         data=tuple(_absolute(place) for place in args.data or ()),
         test_data=_absolute(args.test_data) if args.test_data else None,
         ignore=tuple(args.ignore or ()),
+        by=tuple(args.by or ()),
         options=dict(args.set or ()),
         **{name: getattr(args, name) for name in ("family", "target", "positive", "metric", "time", "group")},
     )

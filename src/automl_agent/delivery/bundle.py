@@ -239,6 +239,7 @@ def _metrics(task: TaskSpec, solution: Solution, grade: Grade | None, verdict: V
         "baseline": grade.baseline if grade else None,
         "others": grade.others if grade else {},
         "coverage": grade.coverage if grade else None,
+        "subgroups": [breakdown.model_dump(mode="json") for breakdown in grade.subgroups] if grade else [],
         "test_rows": grade.rows if grade else 0,
         "test_reads": grade.reads if grade else 0,
         "latency_ms": solution.latency_ms,

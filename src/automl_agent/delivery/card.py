@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from automl_agent.delivery.subgroups import group_table
 from automl_agent.delivery.words import number
 from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
 
@@ -20,6 +21,7 @@ def model_card(task: TaskSpec, profile: DataProfile, members: Sequence[Member], 
         f"> {_flat(task.words)}",
         _about(task, profile),
         _quality(metric, validation, solution, grade, server),
+        _subgroups(grade),
         _constraints(verdict),
         _members(members),
         _generated(generated),
@@ -69,6 +71,17 @@ def _quality(metric: str, validation: float, solution: Solution | None, grade: G
     if server is not None and server.http_ms is not None:
         rows.append(("one row over HTTP, median", f"{server.http_ms:.2f} ms"))
     return "## How good it is\n\n" + _table(("measured", "value"), rows)
+
+
+def _subgroups(grade: Grade | None) -> str:
+    """The disaggregated scores that Mitchell et al. (2019) ask of a model card."""
+    if grade is None or not grade.subgroups:
+        return ""
+    parts = ["## How good it is by subgroup of the test rows"]
+    for breakdown in grade.subgroups:
+        head, rows = group_table(breakdown, grade.metric)
+        parts.append(f"### By {_flat(breakdown.column)}\n\n" + _table(head, [tuple(map(_flat, row)) for row in rows]))
+    return "\n\n".join(parts)
 
 
 def _constraints(verdict: Verdict | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from automl_agent.delivery.gain import gained
 from automl_agent.delivery.spending import Spending, outcome_name
+from automl_agent.delivery.subgroups import group_lines
 from automl_agent.delivery.words import MEASURES, apart, limit, number, paragraphs, plural, short
 from automl_agent.records import Constraint, ConstraintCheck, Report
 
@@ -27,6 +28,7 @@ def summarize(report: Report) -> str:
         paragraphs(report.summary) if report.summary_by == "model" else [],
         _choices(report),
         _score(report),
+        group_lines(report.subgroups),
         [_constraint(check) for check in report.constraints if check.measured is not None],
         *([_understood(report), _plans(report)] if report.status == "planned" else []),
         [*_spent(report), *_code(report)],

@@ -20,7 +20,7 @@ DESCRIPTION = (
 )
 _TOLD = (
     "status", "run_id", "reason", "question", "score", "metric", "constraints", "task", "bundle", "predictions",
-    "report", "summary", "cost",
+    "report", "summary", "cost", "subgroups",
 )  # fmt: skip
 """Fields of the report that an agent is told as they are: its context is short. The whole is in `result.json`."""
 _LONGEST, _MOST = 300, 10

@@ -14,6 +14,7 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile, Grade, Solution, TaskSpec, Verdict
 from automl_agent.search.estimates import bootstrap_interval
+from automl_agent.search.subgroups import break_down
 from automl_agent.tasks.family import targets
 from automl_agent.verifiers.solution import verify_grade
 
@@ -74,6 +75,12 @@ def _graded(
         others={name: value for name, value in others.items() if np.isfinite(value)},
         rows=len(truth),
         coverage=_coverage(folder, targets(truth)),
+        subgroups=tuple(
+            break_down(
+                family, task.metric, truth, scores, grouping, positive=positive, threshold=threshold, seed=stage.seed
+            )
+            for grouping in family.groupings(stage.private)
+        ),
         reads=reads,
         details=artifact,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
+from automl_agent.delivery.subgroups import weak_groups
 from automl_agent.delivery.summary import requirement
 from automl_agent.errors import AutoMLError
 from automl_agent.execution.home import write_durably
@@ -82,6 +83,7 @@ def _delivered(state: State, stage: Stage) -> Report:
         bundle=bundle.path,
         predictions=str(Path(state["out"]) / "predictions.csv"),
         submission=state.get("submission"),
+        subgroups=grade.subgroups,
         **_common(state, stage),
     )
     result = told(state, stage, result)
@@ -127,6 +129,7 @@ def _task(state: State) -> dict[str, Any]:
         "positive": task.positive,
         "metric": task.metric,
         "inferred": [f"{i.field} = {i.value}: {i.reason}" for i in task.inferences],
+        "by": list(task.by),
         "required": [requirement(constraint) for constraint in task.constraints],
         "deliverables": list(task.deliverables),
     }
@@ -181,6 +184,8 @@ def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
         texts.append(
             f"The locked test of these data was read {grade.reads} times: its score flatters whoever chose by it."
         )
+    if grade is not None and task is not None:
+        texts += weak_groups(grade, task)
     if profile is not None:
         watched = ("leak", "target_copy", "strong_predictor", "drift", "duplicates")
         few = 0.01 * (profile.rows_train + profile.rows_test)  # a handful of equal rows is no news

@@ -6,6 +6,7 @@ from typing import Any
 
 from automl_agent.agents.data_view import veil_of
 from automl_agent.agents.with_model.reporter import shown, summarised
+from automl_agent.delivery.subgroups import weak_groups
 from automl_agent.delivery.words import model_name
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -39,8 +40,9 @@ def told(state: State, stage: Stage, result: Report) -> Report:
 
 
 def _facts(state: State, result: Report) -> dict[str, Any]:
-    solution, profile = state["solution"], state["profile"]
-    assert solution is not None and profile is not None
+    task, solution, profile, grade = state["task"], state["solution"], state["profile"], state["grade"]
+    assert task is not None and solution is not None and profile is not None and grade is not None
+    values = weak_groups(grade, task)  # they hold values of a column, perhaps of one that is nobody's business
     return {
         "status": result.status,
         "metric": result.metric,
@@ -55,7 +57,7 @@ def _facts(state: State, result: Report) -> dict[str, Any]:
         "written_code": [f"{module.title}: {module.status}, {module.reason}" for module in modules(state)],
         "trials": solution.trials_run,
         "revisions": result.revisions,
-        "warnings": [warning[:200] for warning in result.warnings][:6],
+        "warnings": [warning[:200] for warning in result.warnings if warning not in values][:6],
     }  # fmt: skip
 
 

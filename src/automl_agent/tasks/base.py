@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.tasks import metrics
 from automl_agent.tasks.candidate import read_candidate
-from automl_agent.tasks.family import Blueprint, Candidate, DataStep, FoldData, MetricSpec, Peek, Reading
+from automl_agent.tasks.family import Blueprint, Candidate, DataStep, FoldData, Grouping, MetricSpec, Peek, Reading
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,7 +32,8 @@ class Family:
     """A task family with everything that need not be special; a sub-class gives names, metrics, `interpret`, `acquire`.
 
     The data folder holds `train.parquet` and `test.parquet` (typed rows), `target.npy`, `folds.npy`, `rows.npy`,
-    `test_rows.npy`, `schema.json` and `columns.json`; the private one holds `test_target.npy`.
+    `test_rows.npy`, `schema.json` and `columns.json`; the private one holds `test_target.npy`, and with `subgroups`
+    what `tables/subgroups.py` writes.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     blends = True
     pooled = True
     code: tuple[str, ...] = ()
+    subgroups = False
     pictures = ""
     folder: ClassVar[Path]
     """Where `candidates` and `shared` lie: beside the file that defines the class, or a class that it derives from."""
@@ -106,6 +108,11 @@ class Family:
         from automl_agent.tasks.tables import dataset
 
         return dataset.test_truth(private)
+
+    def groupings(self, private: Path) -> tuple[Grouping, ...]:
+        from automl_agent.tasks.tables import subgroups
+
+        return subgroups.read(private) if self.subgroups else ()
 
     def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
               threshold: Threshold = None) -> float:  # fmt: skip

@@ -165,6 +165,17 @@ class FoldData:
     """Positions of the validation rows among all training rows."""
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """The locked test rows, told apart by one column."""
+
+    column: str
+    names: tuple[str, ...]
+    """The groups: ranges ascending, values by their rows, missing ones last."""
+    codes: Array
+    """(rows,) position of each test row's group among the names."""
+
+
 class TaskFamily(Protocol):
     """What the graph, the agents and the workers need to know of a family.
 
@@ -203,6 +214,8 @@ class TaskFamily(Protocol):
     """Whether out-of-fold predictions are scored together; otherwise the score is the mean over the folds."""
     code: tuple[str, ...]
     """What a language model may write for this family: `features`, `model`, `program`."""
+    subgroups: bool
+    """Whether items are rows with named columns, so that scores can be told apart by one (`TaskSpec.by`)."""
     pictures: str
     """`package.module:function` that draws what its practitioners look for, from a `ReportContent` (see
     `delivery/report/pictures.py`); empty for the usual pictures of classes and values."""
@@ -252,6 +265,10 @@ class TaskFamily(Protocol):
 
     def test_truth(self, private: Path) -> Array:
         """The same of the locked test rows."""
+        ...
+
+    def groupings(self, private: Path) -> tuple[Grouping, ...]:
+        """The locked test rows by each column of `TaskSpec.by`, as `acquire` left them in the private folder."""
         ...
 
     def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:

@@ -85,8 +85,28 @@ def _roles(
     return found, (*request.ignore, *more), inferences
 
 
+def _told_apart(request: Request, peek: Peek, target: str | None, family: TaskFamily
+                ) -> tuple[tuple[str, ...], list[Inference], list[str]]:  # fmt: skip
+    """Columns by which scores are told apart: given by the caller, or said in the words; and a warning where the words
+    ask a family for it that cannot.
+
+    Raises:
+        InputError: when the caller asks a family for it that cannot.
+    """
+    more = [name for name in said_roles(request.words, peek)["by"] if name not in (target, *request.by)]
+    if family.subgroups:
+        return (*request.by, *more), [_from_words("by", name) for name in more], []
+    if request.by:
+        raise InputError(
+            f"Scores cannot be told apart by {request.by[0]!r} (--by) in {family.title}.",
+            hint="That is for tables and texts, whose items are rows with named columns.",
+        )
+    return (), [], [f"Scores by '{name}' are not shown: {family.title} cannot tell them apart." for name in more]
+
+
 def _from_words(role: str, column: str) -> Inference:
-    what = {"time": "order the rows by", "group": "keep rows together by", "ignore": "leave out"}[role]
+    what = {"time": "order the rows by", "group": "keep rows together by", "ignore": "leave out",
+            "by": "tell scores apart by"}[role]  # fmt: skip
     return Inference(field=role, value=column, reason=f"The words say to {what} '{column}'.")
 
 
@@ -152,10 +172,11 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
     constraints, warnings = read_constraints(words, _all_metrics(families), names, own=tuple(family.metrics))
     metric, why = _metric(request, family, reading, constraints, families)
     columns, ignore, said = _roles(request, peek, reading.target)
+    by, told, refused = _told_apart(request, peek, reading.target, family)
     wishes = read_models(words, names)
     long = (f"Only the first {LONGEST} characters of the request were read.",) if len(words) == LONGEST else ()
     inferences = [inference for inference in reading.inferences if not (why and inference.field == "metric")]
-    inferences += [*([why] if why else []), *said, *_given(request)]
+    inferences += [*([why] if why else []), *said, *told, *_given(request)]
     return TaskSpec(
         words=words,
         user=read_user(words),
@@ -174,9 +195,10 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
         time=columns["time"],
         group=columns["group"],
         ignore=ignore,
+        by=by,
         options={**reading.options, **request.options},
         inferences=tuple(_unique(inferences)),
-        warnings=(*reading.warnings, *warnings, *long),
+        warnings=(*reading.warnings, *warnings, *refused, *long),
     )
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from automl_agent.delivery.report.advice import required
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.plots import code, data, quality, search
+from automl_agent.delivery.report.plots import code, data, quality, search, subgroups
 from automl_agent.records import CodeModule
 
 
@@ -39,6 +39,10 @@ def pictures(content: ReportContent) -> dict[str, Any]:
         ),
         "code": {module.id: _ablation(module, place) for place, module in enumerate(content.code)},
         "test": own.get("test") or _test(content),
+        "subgroups": [
+            _some(("", "", subgroups.scores(breakdown, content.grade, content.metric, f"subgroups{place}")))
+            for place, breakdown in enumerate(content.grade.subgroups)
+        ],
         "learning": _some(("Learning curve", "Score against the number of training rows.", learning)),
         "importance": _some(
             ("Permutation importance", "Dot: mean; bar: two standard deviations of the repetitions.",

@@ -12,6 +12,7 @@ from automl_agent.delivery.report.model_view import modules, spending, summary
 from automl_agent.delivery.report.plan_view import AUTHORS, plans, revisions
 from automl_agent.delivery.report.plots.data import missing_share
 from automl_agent.delivery.report.watch import watch
+from automl_agent.delivery.subgroups import group_table, rate_spans
 from automl_agent.delivery.words import (
     DASH,
     apart,
@@ -26,11 +27,12 @@ from automl_agent.delivery.words import (
     short,
     title,
 )
-from automl_agent.records import ConstraintCheck
+from automl_agent.records import Breakdown, ConstraintCheck
 
 _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
-    "group": "--group COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH", "data": "--data PATH",
+    "group": "--group COLUMN", "ignore": "--ignore COLUMN", "by": "--by COLUMN", "dataset": "--data PATH",
+    "data": "--data PATH",
     "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
     "order": "--set order=LOW,MEDIUM,HIGH",
 }  # fmt: skip
@@ -56,6 +58,7 @@ def view(content: ReportContent) -> dict[str, Any]:
         "code": modules(content),
         "ensemble": _ensemble(content),
         "test": _test(content),
+        "subgroups": [_subgroups(content, breakdown) for breakdown in content.grade.subgroups],
         "watch": watch(content),
         "usage": _usage(content),
         "times": _times(content),
@@ -253,6 +256,13 @@ def _per_class(content: ReportContent) -> list[dict[str, str]]:
         }
         for code, name in enumerate(content.classes)
     ]
+
+
+def _subgroups(content: ReportContent, breakdown: Breakdown) -> dict[str, Any]:
+    head, rows = group_table(breakdown, content.metric.title)
+    classes = [group.worse for group in breakdown.groups]
+    return {"column": breakdown.column, "head": head, "rows": list(zip(rows, classes, strict=True)),
+            "spans": rate_spans(breakdown)}  # fmt: skip
 
 
 def _usage(content: ReportContent) -> list[dict[str, str]]:

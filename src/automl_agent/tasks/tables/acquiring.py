@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.errors import InputError
 from automl_agent.records import DataProfile, Finding, Request, Scalar, TaskSpec
-from automl_agent.tasks.tables import leakage, profiling, unlabelled
+from automl_agent.tasks.tables import leakage, profiling, subgroups, unlabelled
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
 from automl_agent.tasks.tables.partition import divide, row_hashes
@@ -91,6 +91,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings, ways)
     given = ways.read(sources.test) if sources.test else None
     brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
+    apart = subgroups.columns(task, table, sources.table.name, findings)
+    if brought and given and sources.test:
+        apart = [column.of_test(given, sources.test.name) for column in apart]
     del table
     share = None if brought else test_share
     division = divide(
@@ -102,7 +105,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     train, test = rows.take(division.train), brought or rows.take(division.test)
     train, test = _learned_classes(schema, train, test, findings)
     materials = _measure(schema, selection, train, test, division.folds, findings, own_test=brought is not None)
+    groupings = [column.grouping(test.positions) for column in apart]
     write(materials, folder, private)
+    subgroups.write(groupings, private)
     if given and sources.test and not brought:
         findings.append(unlabelled.keep(folder, given, sources.test, sources.sample, schema, task.metric))
     repeated = round(division.repeated * len(train.target) / len(rows.target))

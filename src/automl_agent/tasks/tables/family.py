@@ -21,6 +21,7 @@ class TableFamily(Family):
     blueprints = BLUEPRINTS
     ships = "folds"
     code = ("features", "model", "program")
+    subgroups = True
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind

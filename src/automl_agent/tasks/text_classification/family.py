@@ -30,6 +30,7 @@ class TextFamily(Family):
     blueprints = BLUEPRINTS
     reader = "text_io.py"
     reads = ("table_io.py", "text_files.py")
+    subgroups = True
     pictures = "automl_agent.tasks.text_classification.pictures:draw"
 
     def peek(self, request: Request) -> Peek | None:

@@ -108,7 +108,7 @@ def _meant(request: Request, peek: Peek, texts: tuple[str, ...], target: str) ->
 
 def _others(request: Request, peek: Peek, texts: tuple[str, ...]) -> list[PeekColumn]:
     """Columns that are no texts and that a model could learn from, or predict."""
-    used = {*texts, *request.ignore, request.time, request.group}
+    used = {*texts, *request.ignore, *request.by, request.time, request.group}
     return [c for c in peek.columns if c.kind in (*TARGETS, "date") and c.distinct > 1 and c.name not in used]
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 
 from automl_agent.tasks.family import Peek
 from automl_agent.tasks.words import text as tx
+from automl_agent.tasks.words.breakdown import told_apart
 
-Role = Literal["goal", "feature", "ignore", "group", "time", "none"]
+Role = Literal["goal", "feature", "ignore", "group", "time", "by", "none"]
 
 _MARKERS: dict[Role, str] = {
     "ignore": r"ignor\w*|without(?: (?:using|the use of))?|exclud\w*|except(?: for)?|leav\w* out"
@@ -109,6 +110,8 @@ def role_at(words: str, start: int, end: int) -> tuple[Role, str, bool]:
     passive = _PASSIVE.match(flat, end, stop)
     if passive:
         return "goal", passive.group().strip(" ,\"'`”»)"), True
+    if said := told_apart(flat, begin, start):
+        return "by", said, True
     known = markers(words)
     last = bisect_right(known, start, key=lambda marker: marker.end) - 1
     if last < 0 or known[last].start < begin:
@@ -190,8 +193,8 @@ def _heads(words: str, found: list[Mention]) -> list[Mention]:
 
 
 def said_roles(words: str, peek: Peek) -> dict[Role, tuple[str, ...]]:
-    """Columns that the words leave out, group by or order by."""
-    found: dict[Role, list[str]] = {"ignore": [], "group": [], "time": []}
+    """Columns that the words leave out, group by or order by, or want scores told apart by."""
+    found: dict[Role, list[str]] = {"ignore": [], "group": [], "time": [], "by": []}
     for mention in mentions(words, peek):
         single = mention.role in ("group", "time")
         if mention.role in found and mention.column not in found[mention.role] and not (single and found[mention.role]):

@@ -110,7 +110,7 @@ def _naming(mention: Mention) -> float:
     vague = len(mention.column) == 1 or all(part in GENERIC for part in tx.names(mention.column))
     if vague and not mention.quoted:
         strength *= 0.94 if mention.direct else 0.4
-    return strength * {"goal": 1.0, "none": 0.92, "feature": 0.3}.get(mention.role, 0.0)
+    return strength * {"goal": 1.0, "none": 0.92, "by": 0.4, "feature": 0.3}.get(mention.role, 0.0)
 
 
 # ---------------------------------------------------------------- described
