@@ -34,8 +34,8 @@ _LEFT_OUT = re.compile(
     r"^\W*(?:please )?(?:without|drop|ignor\w*|exclud\w*|omit|skip|leave out|do not use|don't use|ohne|sans|sin)\b"
 )
 _SAYING_NOTHING = """
-please thanks thank again same as before model models run one ones time now but also still just only it make made try let
-want need would like should be can could keep everything else rest variation version result
+please thanks thank again same as before model models run one ones time now but also still just only it make made try
+let want need would like should be can could keep everything else rest variation version result
 """
 _IDLE = frozenset(_SAYING_NOTHING.split())
 """Words of a variation that say nothing by themselves."""

@@ -15,6 +15,7 @@ from automl_agent.records import (
     CodeModule,
     ConstraintCheck,
     DataProfile,
+    Earlier,
     Evidence,
     Grade,
     ModelCall,
@@ -57,6 +58,8 @@ class ReportContent:
     bundle: Bundle
     submission: Submission | None = None
     """Predictions of the user's own rows without target."""
+    earlier: Earlier | None = None
+    """The run that this one varies, beside it."""
     notes: tuple[Note, ...] = ()
     plans: tuple[Plan, ...] = ()
     results: tuple[TaskResult, ...] = ()
