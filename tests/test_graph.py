@@ -141,6 +141,44 @@ EXPECTED = [
 ]
 
 
+class TestVaried:
+    @pytest.fixture(scope="class")
+    def varied(self, run, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("varied")
+        settings = Settings(budget=120, home=str(run[0] / "home"), out=str(folder / "out"))
+        output = watch(build_graph(), {"request": Request(words="smaller", based_on=str(run[0] / "out"))}, settings)[1]
+        return folder, output
+
+    def test_another_limit_takes_the_trials_that_there_are(self, run, varied):
+        report, earlier = varied[1]["report"], run[2]["report"]
+        beside = report.earlier
+        assert (beside.run_id, beside.words, beside.metric) == ("one", WORDS, "accuracy")
+        assert beside.trials >= beside.trials_reused > 0
+        assert beside.measured["test"] == (earlier.score, report.score)
+        assert report.task["required"][0] == "accuracy at least 0.9"
+        assert report.task["required"][1].startswith("size at most")
+        assert report.constraints[1].value < beside.measured["size_mb"][0]
+
+    def test_the_locked_test_is_the_same_and_was_read_before(self, run, varied):
+        report = varied[1]["report"]
+        assert report.earlier.same_test
+        assert "The locked test of these data was read 2 times" in " ".join(report.warnings)
+        page = (varied[0] / "out" / "report.html").read_text()
+        assert "Compared with before" in page
+
+    def test_fewer_columns_keep_the_test_and_reuse_nothing(self, run, varied, tmp_path):
+        settings = Settings(home=str(run[0] / "home"), out=str(tmp_path), plan_only=True)
+        request = Request(words="without worst_area", based_on="one")
+        state = watch(build_graph(), {"request": request}, settings)[1]
+        before, now = run[3]["profile"], state["profile"]
+        assert now.columns == before.columns - 1
+        assert now.fingerprint != before.fingerprint
+        assert now.test == before.fingerprint
+        assert now.test_reads == 2
+        assert state["report"].earlier.changes == ("without column worst_area",)
+        assert state["report"].earlier.trials_reused == 0
+
+
 def test_what_is_not_machine_learning_is_refused(place):
     out = build_graph().invoke({"request": "Write me a poem about the sea.", "data": str(CANCER)})
     assert out["report"].status == "refused"

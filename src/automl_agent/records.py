@@ -38,8 +38,8 @@ class Request(Record):
     words: str = ""
     """The request in plain words."""
     based_on: str | None = None
-    """A finished run that is to be varied: its id, the folder with its result, or `last`. All that it was asked and
-    given is taken over; `words` and the other fields say what shall be different."""
+    """A finished run that is to be varied: its id, the folder with its result, or `last` (the last that delivered a
+    model). All that it was asked and given is taken over; `words` and the other fields say what shall be different."""
     data: Annotated[tuple[str, ...], BeforeValidator(stored_data)] = ()
     """Paths of files or folders, or pandas data frames (stored, and replaced by their paths). Two files named train and
     test are taken as a user's own split."""

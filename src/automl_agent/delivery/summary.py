@@ -82,7 +82,7 @@ def _beside(report: Report) -> list[str]:
         return []
     seen = side_by_side(earlier)
     changes = f": {'; '.join(earlier.changes)}" if earlier.changes else ", with nothing changed"
-    rows = [row for row in seen["rows"] if (row["before"], row["now"]) != (DASH, DASH)]
+    rows = [row for row in seen["rows"] if row["now"] != DASH]
     width = max((len(row["title"]) for row in rows), default=0)
     lines = [f"  {row['title']:<{width}}  {row['before']} before, {row['now']} now" for row in rows]
     return [f"Varies run {earlier.run_id}{changes}", *lines, *(f"  {text}" for text in seen["notes"])]

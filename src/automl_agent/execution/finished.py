@@ -39,7 +39,7 @@ def write_finished(home: Path, run: FinishedRun) -> None:
 
 
 def find_finished(home: Path, name: str) -> FinishedRun:
-    """The finished run of this id, or whose result lies in this folder; `last` is the one that finished last.
+    """The finished run of this id, or whose result lies in this folder; `last` is the one that delivered a model last.
 
     Raises:
         InputError: there is no such run, or it never got to a task.
@@ -131,7 +131,7 @@ def _last(home: Path) -> FinishedRun:
             continue
     if not found:
         raise InputError(f"There is no finished run in {home}.", hint="Give the id of a run, or its folder and --home.")
-    return max(found, key=lambda run: run.finished)
+    return max(found, key=lambda run: (run.solution is not None, run.finished))
 
 
 def _of_result(home: Path, result: Path) -> FinishedRun:

@@ -153,7 +153,14 @@ def _score(wish: Wish, metric: str, run_id: str, solution: Solution, family: Tas
         )
     sign = ">" if family.metrics[metric].higher_is_better else "<"
     limit = Constraint.model_validate(
-        {"measure": metric, "comparison": sign, "value": measured, "words": wish.phrase, "validation_only": True}
+        {
+            "measure": metric,
+            "comparison": sign,
+            "value": measured,
+            "words": wish.phrase,
+            "validation_only": True,
+            "unit": "on validation",
+        }
     )
     reason = (
         f"The words say '{wish.phrase}': run {run_id} reached {measured:.4g} out of fold."

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from automl_agent.agents.understanding.constraints import read_constraints
 from automl_agent.agents.understanding.deliverables import read_deliverables
-from automl_agent.agents.understanding.limits import check_limits
+from automl_agent.agents.understanding.limits import MEASURES, check_limits
 from automl_agent.agents.understanding.looking import Look, look_at
 from automl_agent.agents.understanding.models import read_models
 from automl_agent.agents.understanding.relative import limits_of, read_wishes
@@ -88,7 +88,7 @@ def varied(look: Look, now: TaskSpec, request: Request, earlier: FinishedRun) ->
     wishes = read_wishes(look.request.words)
     wished, reasons = limits_of(wishes, earlier, family, metric, {each.measure for each in now.constraints})
     fresh = (*(each for each in now.constraints if not _overruled(each, wished)), *wished)
-    kept = tuple(each for each in before.constraints if same or each.unit or each.measure == "model_family")
+    kept = tuple(each for each in before.constraints if same or each.measure in (*MEASURES, "model_family"))
     constraints = _together(kept, fresh)
     check_limits(constraints, family.metrics)
     options = {**(before.options if same else {}), **now.options, **_said_options(look, family), **request.options}
@@ -159,10 +159,14 @@ def _overruled(stated: Constraint, wished: tuple[Constraint, ...]) -> bool:
 def _together(old: tuple[Constraint, ...], new: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
     """The limits of both: a new one takes the place of all on the same measure.
 
-    Of model families, one that is allowed now is no longer excluded, and the other way round.
+    Only the wish to be better than the earlier run leaves the limits in numbers as they are. Of model families, one
+    that is allowed now is no longer excluded, and the other way round.
     """
-    measures = {each.measure for each in new} - {"model_family"}
-    kept = [each for each in old if each.measure not in measures]
+    stated = {each.measure for each in new if not each.validation_only} - {"model_family"}
+    wished = {each.measure for each in new if each.validation_only}
+    kept = [
+        each for each in old if each.measure not in stated and not (each.validation_only and each.measure in wished)
+    ]
     wanted = {name for each in new if each.comparison == "in" for name in _families(each)}
     banned = {name for each in new if each.comparison == "not in" for name in _families(each)}
     result = []
@@ -198,6 +202,7 @@ def _changes(before: TaskSpec, task: TaskSpec) -> tuple[str, ...]:
         changes.append(requirement(each) + instead)
     measures = {each.measure for each in task.constraints}
     changes += [f"no longer {requirement(each)}" for each in before.constraints if each.measure not in measures]
+    changes += [f"also {name.replace('_', ' ')}" for name in task.deliverables if name not in before.deliverables]
     changes += [f"option {name} = {value}" for name, value in task.options.items()
                 if before.options.get(name) != value]  # fmt: skip
     return tuple(changes)
@@ -238,7 +243,9 @@ def _inferences(before: TaskSpec, now: TaskSpec, task: TaskSpec, reasons: tuple[
 
 def _unread(look: Look, now: TaskSpec, family: TaskFamily, *, by_words: bool) -> tuple[str, ...]:
     """The clauses of the words that say something, and of which nothing was understood."""
-    quoted = " ".join(each.reason for each in now.inferences if each.by == "model")
+    quoted = " ".join(
+        [*(each.reason for each in now.inferences if each.by == "model"), *(each.words for each in now.constraints)]
+    )
     clauses = [clause.strip() for clause in _CLAUSES.split(look.request.words)]
     return tuple(
         clause
@@ -258,7 +265,7 @@ def _read(clause: str, look: Look, family: TaskFamily) -> bool:
     names = [name for known in family.candidates().values() for name in (known.name, *known.tags)]
     models = read_models(clause, names)
     return bool(
-        read_wishes(clause)
+        read_wishes(re.sub(r"^not\s+", "", clause))
         or (look.table and mentions(clause, look.table))
         or metric_mentions(clause, family.metrics)
         or any(read_constraints(clause, family.metrics, names, own=tuple(family.metrics)))
@@ -281,4 +288,4 @@ def _check_understood(look: Look, unread: tuple[str, ...], changes: tuple[str, .
             raise InputError(f"'{clause}' names no column and no model.", hint=f"Columns: {', '.join(near)}, ...")
     if unread and not changes:
         raise InputError(f"Nothing to change was understood in '{look.request.words.strip()}'.",
-                         hint=f"Say, for example: {_EXAMPLES}.")  # fmt: skip
+                         hint=f"Say, for example: {_EXAMPLES}; time is given with --budget.")  # fmt: skip
