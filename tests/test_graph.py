@@ -60,7 +60,7 @@ def stages(events):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivered")
-    settings = Settings(budget=60, trials=14, home=str(folder / "home"), out=str(folder / "out"))
+    settings = Settings(budget=300, trials=14, home=str(folder / "home"), out=str(folder / "out"))
     saver = InMemorySaver()
     graph = build_graph(checkpointer=saver)
     config = {"configurable": {"thread_id": "one"}}
@@ -141,14 +141,15 @@ EXPECTED = [
 ]
 
 
-class TestVaried:
-    @pytest.fixture(scope="class")
-    def varied(self, run, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("varied")
-        settings = Settings(budget=120, home=str(run[0] / "home"), out=str(folder / "out"))
-        output = watch(build_graph(), {"request": Request(words="smaller", based_on=str(run[0] / "out"))}, settings)[1]
-        return folder, output
+@pytest.fixture(scope="module")
+def varied(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("varied")
+    settings = Settings(budget=300, home=str(run[0] / "home"), out=str(folder / "out"))
+    request = Request(words="smaller", based_on=str(run[0] / "out"))
+    return folder, watch(build_graph(), {"request": request}, settings)[1]
 
+
+class TestVaried:
     def test_another_limit_takes_the_trials_that_there_are(self, run, varied):
         report, earlier = varied[1]["report"], run[2]["report"]
         beside = report.earlier
