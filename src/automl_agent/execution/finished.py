@@ -84,7 +84,7 @@ def check_unchanged(run: FinishedRun) -> None:
         again = checksum(place)
         if again == known:
             continue
-        what = "are gone" if not again else "were changed since"
+        what = "are gone, or cannot be read" if not again else "were changed since"
         raise InputError(
             f"The data of run {run.run_id} {what}: {place}.",
             hint="Give the data with --data: then the two runs cannot share trials or a test.",
@@ -92,14 +92,17 @@ def check_unchanged(run: FinishedRun) -> None:
 
 
 def checksum(place: str) -> str:
-    """A checksum of a file's content, or of a folder's names and sizes; empty when there is nothing."""
+    """A checksum of a file's content, or of a folder's names and sizes; empty when there is nothing to be read."""
     path = Path(place)
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if not path.is_dir():
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        if not path.is_dir():
+            return ""
+        listing = sorted((str(p.relative_to(path)), p.stat().st_size) for p in path.rglob("*") if p.is_file())
+    except OSError:
         return ""
-    listing = sorted((str(p.relative_to(path)), p.stat().st_size) for p in path.rglob("*") if p.is_file())
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 

@@ -19,13 +19,14 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None
     artifact, folder = stage.artifacts.create(stage.run_id, "data")
     family = stage.family(task)
-    earlier = _locked_before(stage)
+    sources = dict(checksums(stage.request))
+    earlier = _locked_before(stage, sources)
     profile = family.acquire(
         task, stage.request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
     )
     same = earlier is not None and _equal(folder / TEST_ROWS, stage.private / LOCKED)
     test = earlier.test if earlier is not None and same else profile.fingerprint
-    reads, sources = stage.ledger.test_reads(test), checksums(stage.request)
+    reads = stage.ledger.test_reads(test)
     profile = profile.model_copy(update={"data": artifact, "test": test, "test_reads": reads, "sources": sources})
     for finding in profile.findings:
         stage.remark(finding.text + (f" ({finding.action})" if finding.action else ""))
@@ -35,14 +36,14 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     return {"profile": profile}
 
 
-def _locked_before(stage: Stage) -> DataProfile | None:
+def _locked_before(stage: Stage, sources: dict[str, str]) -> DataProfile | None:
     """Where a run is varied on the same data: its profile. The family finds the rows that it locked in the private
     folder, so that they stay the test."""
     (stage.private / LOCKED).unlink(missing_ok=True)
     if not stage.request.based_on:
         return None
     earlier = find_finished(stage.settings.home_path, stage.request.based_on).profile
-    if earlier is None or earlier.sources != checksums(stage.request):
+    if earlier is None or earlier.sources != sources:
         return None
     rows = stage.artifacts.path(earlier.data) / TEST_ROWS
     if not rows.is_file():
