@@ -60,7 +60,7 @@ def stages(events):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivered")
-    settings = Settings(budget=240, trials=14, home=str(folder / "home"), out=str(folder / "out"))
+    settings = Settings(budget=300, trials=14, home=str(folder / "home"), out=str(folder / "out"))
     saver = InMemorySaver()
     graph = build_graph(checkpointer=saver)
     config = {"configurable": {"thread_id": "one"}}
@@ -139,6 +139,45 @@ EXPECTED = [
     "deliver",
     "report",
 ]
+
+
+@pytest.fixture(scope="module")
+def varied(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("varied")
+    settings = Settings(budget=300, home=str(run[0] / "home"), out=str(folder / "out"))
+    request = Request(words="smaller", based_on=str(run[0] / "out"))
+    return folder, watch(build_graph(), {"request": request}, settings)[1]
+
+
+class TestVaried:
+    def test_another_limit_takes_the_trials_that_there_are(self, run, varied):
+        report, earlier = varied[1]["report"], run[2]["report"]
+        beside = report.earlier
+        assert (beside.run_id, beside.words, beside.metric) == ("one", WORDS, "accuracy")
+        assert beside.trials >= beside.trials_reused > 0
+        assert beside.measured["test"] == (earlier.score, report.score)
+        assert report.task["required"][0] == "accuracy at least 0.9"
+        assert report.task["required"][1].startswith("size at most")
+        assert report.constraints[1].value < beside.measured["size_mb"][0]
+
+    def test_the_locked_test_is_the_same_and_was_read_before(self, run, varied):
+        report = varied[1]["report"]
+        assert report.earlier.same_test
+        assert "The locked test of these data was read 2 times" in " ".join(report.warnings)
+        page = (varied[0] / "out" / "report.html").read_text()
+        assert "Compared with before" in page
+
+    def test_fewer_columns_keep_the_test_and_reuse_nothing(self, run, varied, tmp_path):
+        settings = Settings(home=str(run[0] / "home"), out=str(tmp_path), plan_only=True)
+        request = Request(words="without worst_area", based_on="one")
+        state = watch(build_graph(), {"request": request}, settings)[1]
+        before, now = run[3]["profile"], state["profile"]
+        assert now.columns == before.columns - 1
+        assert now.fingerprint != before.fingerprint
+        assert now.test == before.fingerprint
+        assert now.test_reads == 2
+        assert state["report"].earlier.changes == ("without column worst_area",)
+        assert state["report"].earlier.trials_reused == 0
 
 
 def test_what_is_not_machine_learning_is_refused(place):

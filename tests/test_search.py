@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,6 +105,18 @@ def test_a_trial_is_run_once(runner):
     assert again.cached
     assert not first.cached
     assert again.score == first.score > 0.8
+
+
+def test_what_an_earlier_run_trained_is_told_apart(runner):
+    runner.run_id = "first"
+    run(runner, GOOD)
+    (own,) = run(runner, GOOD)
+    assert own.cached
+    assert runner.reused == 0
+    later = replace(runner, run_id="second", count=0)
+    trials = run(later, GOOD, POOR)
+    assert [trial.reused for trial in trials] == [True, False]
+    assert (later.count, later.reused) == (2, 1)
 
 
 def test_two_plans_with_one_idea_share_the_work(runner):

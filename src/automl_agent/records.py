@@ -37,6 +37,9 @@ class Request(Record):
 
     words: str = ""
     """The request in plain words."""
+    based_on: str | None = None
+    """A finished run that is to be varied: its id, the folder with its result, or `last` (the last that delivered a
+    model). All that it was asked and given is taken over; `words` and the other fields say what shall be different."""
     data: Annotated[tuple[str, ...], BeforeValidator(stored_data)] = ()
     """Paths of files or folders, or pandas data frames (stored, and replaced by their paths). Two files named train and
     test are taken as a user's own split."""
@@ -92,6 +95,8 @@ class Constraint(Record):
     unit: str = ""
     words: str = ""
     """The user's own phrase."""
+    validation_only: bool = False
+    """Compares with the out-of-fold score of an earlier run: no score on the locked test is held against it."""
 
 
 class User(Record):
@@ -148,6 +153,10 @@ class TaskSpec(Record):
     options: dict[str, Scalar] = Field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
     warnings: tuple[str, ...] = ()
+    based_on: str = ""
+    """Id of the run that this one varies."""
+    changes: tuple[str, ...] = ()
+    """What is different from that run, one phrase each."""
 
 
 class Question(Record):
@@ -201,6 +210,10 @@ class DataProfile(Record):
     folds: int = 5
     test_reads: int = 0
     """How often the locked test of these data was read by earlier runs."""
+    test: str = ""
+    """Under which name the reads of the locked test are counted: the fingerprint of the run that locked these rows."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """What was read, by path, with a checksum of what it held."""
 
 
 # ---------------------------------------------------------------- knowledge and plans
@@ -382,6 +395,8 @@ class Trial(Record):
     revision: int = 0
     cached: bool = False
     """Taken from the trial store instead of being run again."""
+    reused: bool = False
+    """Trained by an earlier run: it took this one no time."""
     error: str = ""
 
 
@@ -574,6 +589,25 @@ class ModelCall(Record):
     plan: str = ""
 
 
+class Earlier(Record):
+    """The run that was varied, beside this one."""
+
+    run_id: str
+    words: str
+    changes: tuple[str, ...] = ()
+    """What is different, one phrase each."""
+    metric: str
+    """The metric of this run, in which both are scored."""
+    measured: dict[str, tuple[float | None, float | None]] = Field(default_factory=dict)
+    """(earlier, now) of `test` and `validation` (the scores), `latency_ms`, `size_mb` and `columns`; `None` where it
+    was not measured."""
+    same_test: bool = True
+    """Whether both were graded on the same rows: only then do their test scores compare."""
+    trials: int = 0
+    trials_reused: int = 0
+    """How many of this run's trials an earlier run had trained: no time was spent on them."""
+
+
 class Report(Record):
     """The result of a run: the object that `--json` prints."""
 
@@ -596,6 +630,8 @@ class Report(Record):
     submission: Submission | None = None
     """Only where the data hold rows without target that are to be predicted, as in a competition."""
     report: str | None = None
+    earlier: Earlier | None = None
+    """Only where the run varies another one."""
     seconds: dict[str, float] = Field(default_factory=dict)
     cost: dict[str, float] = Field(default_factory=dict)
     calls: tuple[ModelCall, ...] = ()

@@ -10,11 +10,13 @@ from automl_agent.agents.data import DATA_AGENT
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.model import MODEL_AGENT
 from automl_agent.agents.planner import Briefing, make_plans
-from automl_agent.agents.understanding.prompt import understand
-from automl_agent.agents.understanding.with_model import understand_with
+from automl_agent.agents.understanding.prompt import read, understand
+from automl_agent.agents.understanding.varying import look_again, varied
+from automl_agent.agents.understanding.with_model import read_with, understand_with
 from automl_agent.agents.with_model.data import DATA_AGENT_WITH_MODEL
 from automl_agent.agents.with_model.model import MODEL_AGENT_WITH_MODEL
 from automl_agent.agents.with_model.planner import make_plans_with_model
+from automl_agent.execution.finished import FinishedRun
 from automl_agent.llm.models import ModelBook
 from automl_agent.records import Plan, Question, Request, TaskSpec
 from automl_agent.tasks.family import TaskFamily
@@ -53,6 +55,31 @@ class Team:
             write_code=model.write_code,
             patience=patience,
         )
+
+    def vary(
+        self,
+        request: Request,
+        earlier: FinishedRun,
+        families: Mapping[str, TaskFamily],
+        model: LanguageModel | None,
+        patience: float | None = None,
+    ) -> TaskSpec | Question:
+        """The Prompt Agent where an earlier run is varied: its task, changed by the words and what is given."""
+        look = look_again(request, earlier, families)
+        if isinstance(look, Question):
+            return look
+        if model is None or not model.speaks("prompt"):
+            now = read(look)
+        else:
+            now = read_with(
+                model.client,
+                look,
+                share_names=model.share_names,
+                share_rows=model.share_rows,
+                write_code=model.write_code,
+                patience=patience,
+            )
+        return now if isinstance(now, Question) else varied(look, now, request, earlier)
 
 
 def assemble(models: ModelBook, custom: Sequence[Agent]) -> Team:

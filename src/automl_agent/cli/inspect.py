@@ -62,6 +62,7 @@ def _row(run: RunFolder) -> dict[str, str]:
 def _asked(run: RunFolder) -> list[str]:
     request = run.manifest.request
     lines = [f"  request  {' '.join(request.words.split())}", f"  started  {run.manifest.created}"]
+    lines += [f"  varies   {request.based_on}"] if request.based_on else []
     lines += [f"  data     {', '.join(request.data)}"] if request.data else []
     return [*lines, f"  out      {run.out}"]
 

@@ -68,6 +68,10 @@ def _json(parser: Parser) -> None:
 def _add_run(commands: Commands[Parser]) -> None:
     run = _command(commands, "run", "run:run", "make a model from a request in plain words")
     run.add_argument("words", nargs="?", metavar="REQUEST", help="what you want, in plain words")
+    run.add_argument(
+        "--from", dest="based_on", metavar="RUN",
+        help="vary a finished run: its id, the folder of its result, or 'last'; REQUEST says what shall be different",
+    )  # fmt: skip
     data = run.add_argument_group("data")
     places = (
         "files or folders; also links and names: https://..., openml:credit-g, hf:imdb, kaggle:titanic, sklearn:wine"

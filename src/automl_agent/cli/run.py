@@ -25,7 +25,8 @@ from automl_agent.cli.progress import Progress, View
 from automl_agent.cli.signals import INTERRUPTED, Stopper, stopping
 from automl_agent.delivery.summary import summarize
 from automl_agent.errors import AutoMLError, InputError
-from automl_agent.execution.runs import RunManifest, new_run_id
+from automl_agent.execution.finished import FinishedRun, find_finished, taken_over
+from automl_agent.execution.runs import RunManifest, new_run_id, read_manifest
 from automl_agent.records import Report, Request
 from automl_agent.settings import Settings
 
@@ -37,6 +38,7 @@ Build = Callable[..., Any]
 
 REQUEST_OPTIONS = (
     "words",
+    "based_on",
     "data",
     "test_data",
     "family",
@@ -97,14 +99,16 @@ def _kept(folder: RunFolder, work: Callable[[], Report]) -> Report | None:
 
 def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     """What the options say. Limits go to the settings only, so that a resumed run can be given new ones."""
-    if not args.words or not args.words.strip():
+    earlier = find_finished(home_of(args), args.based_on) if args.based_on is not None else None
+    if earlier is None and not (args.words or "").strip():
         hint = 'Put it first: automl-agent run "REQUEST" --data FILE' if args.data else ""
         raise InputError("The REQUEST is missing: say in plain words what you want.", hint=hint)
     for name in ("family", "target", "positive", "metric", "time", "group"):
         if getattr(args, name) is not None and not getattr(args, name).strip():
             raise InputError(f"{_option(name)} is empty.", hint="Leave it out to have it inferred.")
     request = Request(
-        words=args.words,
+        words=args.words or "",
+        based_on=earlier.run_id if earlier else None,
         data=tuple(_absolute(place) for place in args.data or ()),
         test_data=_absolute(args.test_data) if args.test_data else None,
         ignore=tuple(args.ignore or ()),
@@ -112,10 +116,15 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         options=dict(args.set or ()),
         **{name: getattr(args, name) for name in ("family", "target", "positive", "metric", "time", "group")},
     )
-    model = model_words(args.model)
-    given = {"home": args.home, "retrieval": not args.no_retrieval, **_given(args, SETTINGS_OPTIONS)}
+    if earlier is not None:
+        taken_over(request, earlier, Settings())  # data that are gone or changed are found out before any work
+    settled, model = _settled(earlier, home_of(args)) if earlier else ({}, None)
+    model = model_words(args.model) or model
+    given = {"home": args.home, "retrieval": True, **settled, **_given(args, SETTINGS_OPTIONS)}
+    if args.no_retrieval:
+        given["retrieval"] = False
     settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
-    run_id = new_run_id(args.words)
+    run_id = new_run_id(request.words or (earlier.task.words if earlier else ""))
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
     return RunManifest(
         run_id=run_id,
@@ -127,6 +136,16 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     )
 
 
+def _settled(earlier: FinishedRun, home: Path) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """Settings and models of the run that is varied; of a run from Python only what its request says."""
+    limits = {name: getattr(earlier.request, name) for name in ("budget", "trials", "seed", "max_cost")}
+    settings, model = {}, None
+    with suppress(InputError):
+        manifest = read_manifest(home, earlier.run_id)
+        settings, model = manifest.settings.model_dump(exclude={"out", "home", "plan_only"}), manifest.model
+    return {**settings, **{name: value for name, value in limits.items() if value is not None}}, model
+
+
 def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunManifest:
     """The manifest of a run that goes on, with the limits that may be given anew.
 
@@ -135,7 +154,7 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
     """
     fixed = (*REQUEST_OPTIONS, *SETTINGS_OPTIONS, *MODEL_OPTIONS, "model", "no_retrieval", "approve")
     for name in _given(args, (name for name in fixed if name not in CHANGEABLE)):
-        option = "REQUEST" if name == "words" else _option(name)
+        option = {"words": "REQUEST", "based_on": "--from"}.get(name) or _option(name)
         raise InputError(
             f"{option} cannot be given together with --resume: a resumed run keeps what it started with.",
             hint=f"Only {', '.join(map(_option, CHANGEABLE))} can change.",

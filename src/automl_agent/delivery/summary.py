@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from automl_agent.delivery.beside import side_by_side
 from automl_agent.delivery.gain import gained
 from automl_agent.delivery.spending import Spending, outcome_name
 from automl_agent.delivery.subgroups import group_lines
-from automl_agent.delivery.words import MEASURES, apart, limit, number, paragraphs, plural, short
+from automl_agent.delivery.words import DASH, MEASURES, apart, limit, number, paragraphs, plural, short
 from automl_agent.records import Constraint, ConstraintCheck, Report
 
 _TITLES = {
@@ -30,6 +31,7 @@ def summarize(report: Report) -> str:
         _score(report),
         group_lines(report.subgroups),
         [_constraint(check) for check in report.constraints if check.measured is not None],
+        _beside(report),
         *([_understood(report), _plans(report)] if report.status == "planned" else []),
         [*_spent(report), *_code(report)],
         [f"warning: {warning}" for warning in report.warnings],
@@ -73,6 +75,19 @@ def _task(report: Report) -> list[str]:
 def _constraint(check: ConstraintCheck) -> str:
     measured = f"{apart(check.measured, check.value)[0]} {check.unit}".rstrip()
     return f"  {'met   ' if check.met else 'MISSED'}  {requirement(check)}: measured {measured}"
+
+
+def _beside(report: Report) -> list[str]:
+    """The run that was varied and this one, line by line."""
+    earlier = report.earlier
+    if earlier is None:
+        return []
+    seen = side_by_side(earlier)
+    changes = f": {'; '.join(earlier.changes)}" if earlier.changes else ", with nothing changed"
+    rows = [row for row in seen["rows"] if row["now"] != DASH]
+    width = max((len(row["title"]) for row in rows), default=0)
+    lines = [f"  {row['title']:<{width}}  {row['before']} before, {row['now']} now" for row in rows]
+    return [f"Varies run {earlier.run_id}{changes}", *lines, *(f"  {text}" for text in seen["notes"])]
 
 
 def requirement(wanted: Constraint | ConstraintCheck) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from automl_agent.delivery.publish import check_free
 from automl_agent.errors import InputError
+from automl_agent.execution.finished import find_finished, taken_over
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.runs import new_run_id
 from automl_agent.nodes.stage import Stage, services_clock
@@ -33,6 +34,7 @@ _FRESH: dict[str, Any] = {
     "warnings": None,
     "progress": None,
     "counts": None,
+    "reused": None,
     "seconds": None,
     "room": False,
     "approved": True,
@@ -46,6 +48,9 @@ def begin(state: State, stage: Stage) -> dict[str, Any]:
     data = tuple(state.get("data") or ()) or request.data
     request = request.model_copy(update={"data": data})
     prepare_home(stage.settings.home_path)
+    if request.based_on is not None:
+        earlier = find_finished(stage.settings.home_path, request.based_on)
+        request = taken_over(request, earlier, stage.settings)
     run_id = _run_id(state, stage, request.words)
     out = Path(request.out or stage.settings.out or Path("automl-runs") / run_id).expanduser().resolve()
     check_free(out, filter(None, (*request.data, request.test_data)))

@@ -57,7 +57,7 @@ def _graded(
     trivial = _predicted(stage, baseline, profile, folder / "baseline")
     truth = family.test_truth(stage.private)
     np.save(folder / "truth.npy", truth)
-    reads = stage.ledger.read_test(profile.fingerprint, stage.run_id)
+    reads = stage.ledger.read_test(profile.test or profile.fingerprint, stage.run_id)
     threshold, trivial_threshold = solution.threshold, _stored_solution(stage, baseline)["threshold"]
 
     def score(metric: str) -> float:

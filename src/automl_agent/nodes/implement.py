@@ -48,6 +48,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
         "full": {trial.id: trial for trial in pool if trial.fidelity == full_fidelity(profile)},
         "progress": progress,
         "counts": {f"implement-{revision}": runner.count},
+        "reused": {f"implement-{revision}": runner.reused},
     }
     if any(member.rows for member in built.solution.members):
         text = "There was no time to train on all rows: the models were trained on a sample. A larger budget helps."

@@ -11,6 +11,7 @@ from langgraph.types import interrupt
 
 from automl_agent.delivery.summary import requirement
 from automl_agent.events import Understood
+from automl_agent.execution.finished import find_finished
 from automl_agent.fetching.finding import asks_to_find, offered
 from automl_agent.fetching.registry import sources
 from automl_agent.fetching.resolving import described, localised, suggested_target, told_target
@@ -42,6 +43,9 @@ def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
             understood = offered(understood, request.words, sources(), online=settings.max_download > 0)
         return {"question": understood, "task": None, "request": request}
     understood = described(understood, home)
+    if understood.based_on:
+        # The earlier words, too: they may tell how tables are joined.
+        request = request.model_copy(update={"words": understood.words})
     stage.emit(Understood(summary=summary(understood), inferences=understood.inferences))
     warnings = {f"task-{index}": text for index, text in enumerate(understood.warnings)}
     return {"task": understood, "question": None, "warnings": warnings, "request": request}
@@ -53,6 +57,9 @@ def _understood(request: Request, stage: Stage) -> TaskSpec | Question:
     def understand(request: Request) -> TaskSpec | Question:
         return stage.services.team.understand(request, families(), stage.language_model, stage.patience(READING))
 
+    if request.based_on:
+        earlier = find_finished(stage.settings.home_path, request.based_on)
+        return stage.services.team.vary(request, earlier, families(), stage.language_model, stage.patience(READING))
     understood = understand(request)
     suggested = suggested_target(request, stage.settings.home_path)
     if suggested is None or not isinstance(understood, Question) or understood.field != "target":

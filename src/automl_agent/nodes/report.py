@@ -15,6 +15,7 @@ from automl_agent.delivery.summary import requirement
 from automl_agent.errors import AutoMLError
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.sandbox.opening import open_sandbox
+from automl_agent.nodes.comparing import compared, keep
 from automl_agent.nodes.grade import last_verdict
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -40,6 +41,7 @@ def report(state: State, stage: Stage) -> dict[str, Any]:
         out = Path(state["out"])
         out.mkdir(parents=True, exist_ok=True)
         write_durably(out / "result.json", result.model_dump_json(indent=2) + "\n")
+    keep(state, stage, result)
     stage.services.executor.release(stage.run_id)
     return {"report": result}
 
@@ -111,6 +113,7 @@ def _common(state: State, stage: Stage) -> dict[str, Any]:
         "task": {} if task is None else _task(state),
         "plans": tuple(_plan(state, plan_id) for plan_id in state.get("plans", {})),
         "revisions": state.get("revision", 0),
+        "earlier": compared(state, stage),
         "seconds": _seconds(state, stage),
         "cost": stage.ledger.costs(stage.run_id),
         "calls": stage.ledger.calls(stage.run_id),
@@ -186,6 +189,12 @@ def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
         )
     if grade is not None and task is not None:
         texts += weak_groups(grade, task)
+    earlier = compared(state, stage)
+    if earlier is not None and grade is not None and not earlier.same_test:
+        texts.append(
+            f"The locked test is not that of run {earlier.run_id}: its rows, or the target, are others. The two test"
+            " scores do not compare, and rows that were the test then may be trained on now."
+        )
     if profile is not None:
         watched = ("leak", "target_copy", "strong_predictor", "drift", "duplicates")
         few = 0.01 * (profile.rows_train + profile.rows_test)  # a handful of equal rows is no news
@@ -240,6 +249,7 @@ def _content(state: State, stage: Stage, result: Report) -> ReportContent:
         grade_folder=stage.artifacts.path(grade.details),
         bundle=bundle,
         submission=state.get("submission"),
+        earlier=result.earlier,
         notes=tuple(state.get("notes", ())),
         plans=tuple(state["plans"].values()),
         results=tuple(state.get("results", {}).values()),

@@ -32,7 +32,7 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
         result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text, modules=tuple(bench.modules))
     result = result.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
     key = f"{subtask.plan.id}/{agent.name}"
-    return {"results": {key: result}, "counts": {key: bench.runner.count}}
+    return {"results": {key: result}, "counts": {key: bench.runner.count}, "reused": {key: bench.runner.reused}}
 
 
 def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:

@@ -187,6 +187,7 @@ class Stage:
             seed=self.seed,
             max_trials=limit,
             revision=revision,
+            run_id=self.run_id,
             sandbox=self.settings.sandbox,
         )
 

@@ -102,6 +102,8 @@ class State(TypedDict, total=False):
     """Trials that each agent, each plan and the implementation may run in this round."""
     counts: Annotated[dict[str, int], by_key]
     """Trials run, by who ran them."""
+    reused: Annotated[dict[str, int], by_key]
+    """How many of these an earlier run had trained."""
     solution: Solution | None
     grade: Grade | None
     bundle: Bundle | None

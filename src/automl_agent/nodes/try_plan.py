@@ -21,7 +21,8 @@ def try_plan(state: PlanInput, stage: Stage) -> dict[str, Any]:
     works = works_of(plan, state["work"], runner, stage.allowed(task, profile), stage.artifacts.path)
     until = stage.until(state["until"])
     trials = runner.run(works, probe_fidelity(profile), until=until, time_limit=max(1.0, stage.left() / 4))
-    return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}, "counts": {plan.id: runner.count}}
+    return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}, "counts": {plan.id: runner.count},
+            "reused": {plan.id: runner.reused}}  # fmt: skip
 
 
 def works_of(

@@ -45,6 +45,8 @@ class _Running:
     keys: dict[int, str] = field(default_factory=dict)
     waiting: int = 0
     cached: bool = True
+    reused: bool = True
+    """Whether all folds were there already, and other runs had fitted them."""
     error: str = ""
 
 
@@ -77,7 +79,11 @@ class TrialRunner:
     seed: int = 0
     max_trials: int | None = None
     revision: int = 0
+    run_id: str = ""
+    """Stored with what is trained here, to tell it from what earlier runs left."""
     count: int = 0
+    reused: int = 0
+    """How many of the counted trials earlier runs had trained."""
     memory_mb: float = 6000.0
     sandbox: str = "auto"
     """`Settings.sandbox`: where candidates run that a language model wrote part of."""
@@ -226,6 +232,7 @@ class TrialRunner:
             if known is not None:
                 item.folds[fold] = known
                 item.error = item.error or known.get("error", "")
+                item.reused = item.reused and known.get("run") != self.run_id
         item.trial = self.store.key(keys=[item.keys[fold] for fold in sorted(item.keys)])[:16]
         return item
 
@@ -277,13 +284,17 @@ class TrialRunner:
                 item.error = item.error or f"{error.kind}: {error}"  # may not happen again: not remembered
                 return
             result = {"error": str(error) or "failed without a message", "kind": error.kind}
-        self.store.put(item.keys[fold], result)
+        self.store.put(item.keys[fold], result | {"run": self.run_id})
         item.folds[fold] = result
         item.error = item.error or result.get("error", "")
 
     def _finish(self, item: _Running, fidelity: Fidelity) -> Trial:
         results = list(item.folds.values())
         choice = item.work.choice
+        cached = item.cached and bool(item.folds)
+        reused = cached and item.reused
+        with self._lock:
+            self.reused += reused
         trial = Trial(
             id=item.trial,
             plan=item.work.plan,
@@ -297,7 +308,8 @@ class TrialRunner:
             memory_mb=max((float(r.get("memory_mb", 0.0)) for r in results), default=0.0),
             origin=item.work.origin,
             revision=self.revision,
-            cached=item.cached and bool(item.folds),
+            cached=cached,
+            reused=reused,
             error=item.error.strip().splitlines()[-1][:300] if item.error.strip() else "",
         )
         if not trial.error and len(item.folds) == fidelity.folds:

@@ -11,6 +11,8 @@ from automl_agent.tasks.family import Grouping, MetricSpec, TaskFamily, better, 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from automl_agent.tasks.measures import Threshold
+
     Array = npt.NDArray[Any]
 
 ENOUGH = 30
@@ -23,7 +25,7 @@ _OF_ANY_CLASS = ("accuracy", "f1_micro", "log_loss", "brier")
 
 def break_down(
     family: TaskFamily, metric: str, truth: Array, prediction: Array, grouping: Grouping, *, positive: int | None,
-    threshold: float | None, seed: int,
+    threshold: Threshold, seed: int,
 ) -> Breakdown:  # fmt: skip
     """Score each group of rows with the model as it ships: same probabilities, same threshold.
 
@@ -69,7 +71,7 @@ def _says_something(spec: MetricSpec, truth: Array) -> bool:
     return spec.name in _OF_ANY_CLASS or spec.name.startswith("cost(")
 
 
-def _rates(truth: Array, prediction: Array, positive: int, threshold: float | None) -> dict[str, float | None]:
+def _rates(truth: Array, prediction: Array, positive: int, threshold: Threshold) -> dict[str, float | None]:
     """What the answers do for the rows of each class; nothing where there are not two."""
     from automl_agent.tasks.measures import answers
 

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
+TEST_ROWS = "test_rows.npy"
+"""File of a data folder: where the locked test rows stand in what was read, (rows,) int64."""
+LOCKED = "locked.npy"
+"""File of the private folder, there before `acquire` when a run is varied on the same data: the `TEST_ROWS` of that
+run. They stay the test, whatever columns are used, unless the task orders or groups rows in another way."""
+
+
 @dataclass(frozen=True)
 class MetricSpec:
     """A metric of a family."""
@@ -240,7 +247,8 @@ class TaskFamily(Protocol):
                 ) -> DataProfile:  # fmt: skip
         """Read all, check, profile, lock the test, fix the folds, and materialise.
 
-        Writes training rows, folds, schema and test *inputs* to `folder`, the test targets to `private` only.
+        Writes training rows, folds, schema and test *inputs* to `folder`, the test targets to `private` only. Where
+        `private` holds `LOCKED`, these rows are the test.
         `DataProfile.data` is left empty: the caller fills in the artifact id.
         """
         ...

@@ -25,6 +25,8 @@ _LONGEST = 2000
 
 def verify_request(case: RequestCase) -> Verdict:
     request = case.request
+    if request.based_on:
+        return Verdict(subject="request", passed=True, reasons=(f"It varies run {request.based_on}.",))
     scope = check_scope(request.words, data=bool(request.data or request.test_data), target=request.target)
     if not scope.passed and not scope.understood and case.client is not None and case.client.speaks("request"):
         understood = _understood(request.words[:_LONGEST], case.client)

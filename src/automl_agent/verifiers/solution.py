@@ -25,14 +25,18 @@ def verify_solution(case: SolutionCase) -> Verdict:
 
 
 def verify_grade(task: TaskSpec, family: TaskFamily, solution: Solution, grade: Grade, validation: Verdict) -> Verdict:
-    """The final word: a constraint is met when the locked test and the validation before it both say so.
+    """The final word: a constraint is met when the locked test and the validation before it both say so; one that
+    compares with an earlier run's validation, when the validation says so.
 
     A test of few rows can flatter a model that was found wanting out-of-fold; that is luck, not a requirement met.
     """
     measured: Measured = {**limits(solution, task, family), **grade.others, grade.metric: grade.score}
     before = {(check.measure, check.comparison, check.value): check for check in validation.checks}
+    judged_before = {(one.measure, one.comparison, one.value) for one in task.constraints if one.validation_only}
     checks = tuple(
-        _both(check, before.get((check.measure, check.comparison, check.value)))
+        before[key]
+        if (key := (check.measure, check.comparison, check.value)) in judged_before & before.keys()
+        else _both(check, before.get(key))
         for check in check_constraints(task.constraints, measured)
     )
     warnings = interval_warnings(task.constraints, grade.metric, grade.interval, "on the test")

@@ -41,8 +41,13 @@ class Look:
         return replace(self, request=self.request.model_copy(update=fields))
 
 
-def look_at(request: Request, families: Mapping[str, TaskFamily]) -> Look | Question:
+def look_at(request: Request, families: Mapping[str, TaskFamily], *, before: str = "") -> Look | Question:
     """Look at the data of a request; without data, or where it is not clear what they are, there is a question.
+
+    Args:
+        request: words, data, and what the caller fixed.
+        families: installed task families by name.
+        before: words of a request that this one varies: they may say how tables belong together.
 
     Raises:
         InputError: when a family or column that was given does not exist, or no family can use the data.
@@ -50,7 +55,8 @@ def look_at(request: Request, families: Mapping[str, TaskFamily]) -> Look | Ques
     request = request.model_copy(update={"words": tx.composed(request.words)[:LONGEST]})
     if not request.data and not request.test_data:
         return Question(field="data", text="Which data shall be learned from? Give the path of a file or folder.")
-    look = Look(request, families, _peeks(request, _asked(request, families)))
+    spoken = request.model_copy(update={"words": f"{before} {request.words}"}) if before else request
+    look = Look(request, families, _peeks(spoken, _asked(request, families)))
     if (open_question := next((peek.question for peek in look.peeks.values() if peek.question), None)) is not None:
         return open_question
     return replace(look, request=_checked_columns(request, look.table))

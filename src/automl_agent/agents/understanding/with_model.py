@@ -44,6 +44,13 @@ def understand_with(client: Client, request: Request, families: Mapping[str, Tas
     look = look_at(request, families)
     if isinstance(look, Question):
         return look
+    return read_with(client, look, share_names=share_names, share_rows=share_rows, write_code=write_code,
+                     patience=patience)  # fmt: skip
+
+
+def read_with(client: Client, look: Look, *, share_names: bool, share_rows: int, write_code: bool = True,
+              patience: float | None = None) -> TaskSpec | Question:  # fmt: skip
+    """The same, once the data were looked at."""
     if not client.speaks("prompt"):
         return read(look)
     ruled, objection = _ruled(look)

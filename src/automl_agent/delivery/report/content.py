@@ -15,6 +15,7 @@ from automl_agent.records import (
     CodeModule,
     ConstraintCheck,
     DataProfile,
+    Earlier,
     Evidence,
     Grade,
     ModelCall,
@@ -57,6 +58,8 @@ class ReportContent:
     bundle: Bundle
     submission: Submission | None = None
     """Predictions of the user's own rows without target."""
+    earlier: Earlier | None = None
+    """The run that this one varies, beside it."""
     notes: tuple[Note, ...] = ()
     plans: tuple[Plan, ...] = ()
     results: tuple[TaskResult, ...] = ()
@@ -123,7 +126,8 @@ class ReportContent:
     def checks(self) -> tuple[tuple[ConstraintCheck, ConstraintCheck | None, ConstraintCheck | None], ...]:
         """Each requirement once: (requirement, check on validation, check on test)."""
         on_validation = {_key(check): check for check in self.verdict.checks}
-        on_test = {_key(check): check for check in self.final_verdict.checks}
+        without = {(one.measure, one.comparison, one.value) for one in self.task.constraints if one.validation_only}
+        on_test = {_key(check): check for check in self.final_verdict.checks if _key(check) not in without}
         return tuple(
             (on_validation.get(key) or on_test[key], on_validation.get(key), on_test.get(key))
             for key in dict.fromkeys([*on_validation, *on_test])

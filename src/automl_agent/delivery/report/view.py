@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from automl_agent.delivery.beside import side_by_side
 from automl_agent.delivery.report.advice import advise, nearest
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.model_view import modules, spending, summary
@@ -33,7 +34,7 @@ _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
     "group": "--group COLUMN", "ignore": "--ignore COLUMN", "by": "--by COLUMN", "dataset": "--data PATH",
     "data": "--data PATH",
-    "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
+    "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS", "based_on": "--from RUN",
     "order": "--set order=LOW,MEDIUM,HIGH",
 }  # fmt: skip
 _COLUMNS_SHOWN = 300
@@ -50,6 +51,7 @@ def view(content: ReportContent) -> dict[str, Any]:
         "headline": _headline(content),
         "summary": summary(content),
         "understood": _understood(content),
+        "earlier": side_by_side(content.earlier) if content.earlier else None,
         "constraints": [_constraint(content, *row) for row in content.checks],
         "missed": {"nearest": nearest(content), "advice": advise(content)} if content.missed else None,
         "data": _data(content),

@@ -16,7 +16,7 @@ from automl_agent.tasks.image_classification.sources import ACCEPTED, Images, fi
 from automl_agent.tasks.tables import leakage, profiling
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, write
-from automl_agent.tasks.tables.partition import divide, row_hashes
+from automl_agent.tasks.tables.partition import divide, locked_before, row_hashes
 from automl_agent.tasks.tables.targets import find_column, read_target
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     division = divide(
         rows.frame, rows.target, classes=len(schema["classes"]), times=None,
         groups=None if groups is None else groups[kept], share=None if own else test_share, seed=seed,
-        most=FOLDS if len(rows.target) > FOLD_ROWS else None,
+        most=FOLDS if len(rows.target) > FOLD_ROWS else None, locked=locked_before(private, rows.positions),
     )  # fmt: skip
     findings += division.findings
     train = rows.take(division.train)

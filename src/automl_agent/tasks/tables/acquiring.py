@@ -13,7 +13,7 @@ from automl_agent.records import DataProfile, Finding, Request, Scalar, TaskSpec
 from automl_agent.tasks.tables import leakage, profiling, subgroups, unlabelled
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
-from automl_agent.tasks.tables.partition import divide, row_hashes
+from automl_agent.tasks.tables.partition import divide, locked_before, row_hashes
 from automl_agent.tasks.tables.reading import Table, read_table
 from automl_agent.tasks.tables.selecting import (
     Roles,
@@ -98,7 +98,7 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     share = None if brought else test_share
     division = divide(
         rows.frame, rows.target, classes=len(schema["classes"]), times=extra["times"], groups=extra["groups"],
-        share=share, seed=seed,
+        share=share, seed=seed, locked=locked_before(private, rows.positions),
     )  # fmt: skip
     findings += division.findings
     schema["ordered"] = division.ordered

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 from automl_agent.records import Finding
+from automl_agent.tasks.family import LOCKED
 from automl_agent.tasks.tables import splitting
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def row_hashes(frame: pd.DataFrame) -> Array:
 
 
 def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | None, groups: Array | None,
-           share: float | None, seed: int, most: int | None = None) -> Division:  # fmt: skip
+           share: float | None, seed: int, most: int | None = None, locked: Array | None = None
+           ) -> Division:  # fmt: skip
     """Divide rows.
 
     Args:
@@ -53,6 +56,8 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
         groups: a number for each row's group, when the user named one.
         share: of rows to lock as the test; `None` when the user brought a test of their own.
         most: folds at most, where no time column orders the rows.
+        locked: whether each row was locked as the test before, (rows,) bool; `None` where none was. These rows are the
+            test again, unless the time orders the rows or a group would be on both sides.
 
     Raises:
         InputError: too few rows, groups or moments.
@@ -66,6 +71,8 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
     stratum = splitting.strata(target, classes=classes > 0)
     if share is None:
         test = _none(len(target))
+    elif locked is not None and _holds(locked, groups, target, classes):
+        test = locked
     else:
         test = splitting.lock_test(units, rows, stratum, share=share, seed=seed, classes=classes > 0)
     train = (~test).nonzero()[0]
@@ -80,6 +87,25 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
     return Division(
         train, test.nonzero()[0], _renumber(folds).astype("int16"), False, words, units.repeated, tuple(findings)
     )
+
+
+def locked_before(private: Path, positions: Array) -> Array | None:
+    """Whether each row, by where it stands in what was read, was locked by the run that is varied; `None` without."""
+    import numpy as np
+
+    path = private / LOCKED
+    return np.isin(positions, np.load(path, allow_pickle=False)) if path.is_file() else None
+
+
+def _holds(locked: Array, groups: Array | None, target: Array, classes: int) -> bool:
+    """Whether rows that were locked before can be the test: no group on both sides, no class on one only."""
+    import numpy as np
+
+    if not locked.any() or locked.all():
+        return False
+    if groups is not None and len(np.intersect1d(groups[locked], groups[~locked])):
+        return False
+    return not classes or len(np.setdiff1d(target[locked], target[~locked])) == 0
 
 
 def _none(rows: int) -> Array:

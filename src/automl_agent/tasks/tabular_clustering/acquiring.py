@@ -15,7 +15,7 @@ from automl_agent.errors import InputError
 from automl_agent.records import DataProfile, Finding, Request, Scalar, TaskSpec
 from automl_agent.tasks.tables import profiling, splitting
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
-from automl_agent.tasks.tables.partition import row_hashes
+from automl_agent.tasks.tables.partition import locked_before, row_hashes
 from automl_agent.tasks.tables.reading import Table, read_table
 from automl_agent.tasks.tables.selecting import Roles, Selection, draft_columns, measured_column, select_columns
 from automl_agent.tasks.tables.sources import ACCEPTED, Source, find_sources
@@ -64,7 +64,9 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     findings = list(table.findings)
     schema, rows, selection, codes = _understand(task, table, column, findings)
     brought = _own_test(sources.test, schema, column) if sources.test else None
-    train_rows, test_rows, folds, words, repeated = _divide(rows, None if brought else test_share, seed, findings)
+    train_rows, test_rows, folds, words, repeated = _divide(
+        rows, None if brought else test_share, seed, findings, locked_before(private, rows.positions)
+    )
     train = rows.take(train_rows)
     test, test_codes = brought or (rows.take(test_rows), codes[test_rows])
     materials = _measure(schema, selection, train, test, folds, findings)
@@ -158,7 +160,7 @@ def _own_test(source: Source, schema: dict[str, Any], column: str | None) -> tup
     return Rows(frame, np.zeros(len(frame)), table.frame.index.to_numpy().astype("int64")), codes
 
 
-def _divide(rows: Rows, share: float | None, seed: int, findings: list[Finding]
+def _divide(rows: Rows, share: float | None, seed: int, findings: list[Finding], locked: Array | None
             ) -> tuple[Array, Array, Array, str, int]:  # fmt: skip
     """Positions of training and test rows, fold of each training row, words on the split, and repeated rows.
 
@@ -174,7 +176,7 @@ def _divide(rows: Rows, share: float | None, seed: int, findings: list[Finding]
     test = np.zeros(count, bool)
     words = "the user's own test"
     if share is not None:
-        test = splitting.lock_test(units, identities, flat, share=share, seed=seed)
+        test = splitting.lock_test(units, identities, flat, share=share, seed=seed) if locked is None else locked
         words = f"{int(test.sum())} of {count} rows, drawn evenly" + ("; equal rows kept together" * units.bound)
     train = np.flatnonzero(~test)
     inner = splitting.make_units(hashes[train])
