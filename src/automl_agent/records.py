@@ -52,6 +52,8 @@ class Request(Record):
     """Column by which rows are ordered in time: the test is the last part."""
     group: str | None = None
     """Column whose equal values must stay on one side of every split."""
+    weight: str | None = None
+    """Column that says how much each row counts, in every fit and score; 0 leaves the row out."""
     ignore: tuple[str, ...] = ()
     """Columns that no model may see."""
     options: dict[str, Scalar] = Field(default_factory=dict)
@@ -140,6 +142,8 @@ class TaskSpec(Record):
     """Artefacts asked for: `confusion_matrix`, `report`, `feature_importance`, `learning_curve`, ..."""
     time: str | None = None
     group: str | None = None
+    weight: str | None = None
+    """Column that says how much each row counts."""
     ignore: tuple[str, ...] = ()
     options: dict[str, Scalar] = Field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()

@@ -35,19 +35,9 @@ if TYPE_CHECKING:
 Build = Callable[..., Any]
 """`automl_agent.build_graph`, or a stand-in with the same keywords."""
 
-REQUEST_OPTIONS = (
-    "words",
-    "data",
-    "test_data",
-    "family",
-    "target",
-    "positive",
-    "metric",
-    "time",
-    "group",
-    "ignore",
-    "set",
-)
+NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
+"""Options that name one thing, as the fields of a request do."""
+REQUEST_OPTIONS = ("words", "data", "test_data", *NAMED, "ignore", "set")
 SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_download", "cpus", "seed", "plan_only", "out")
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
@@ -99,7 +89,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     if not args.words or not args.words.strip():
         hint = 'Put it first: automl-agent run "REQUEST" --data FILE' if args.data else ""
         raise InputError("The REQUEST is missing: say in plain words what you want.", hint=hint)
-    for name in ("family", "target", "positive", "metric", "time", "group"):
+    for name in NAMED:
         if getattr(args, name) is not None and not getattr(args, name).strip():
             raise InputError(f"{_option(name)} is empty.", hint="Leave it out to have it inferred.")
     request = Request(
@@ -108,7 +98,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         test_data=_absolute(args.test_data) if args.test_data else None,
         ignore=tuple(args.ignore or ()),
         options=dict(args.set or ()),
-        **{name: getattr(args, name) for name in ("family", "target", "positive", "metric", "time", "group")},
+        **{name: getattr(args, name) for name in NAMED},
     )
     model = model_words(args.model)
     given = {"home": args.home, "retrieval": not args.no_retrieval, **_given(args, SETTINGS_OPTIONS)}

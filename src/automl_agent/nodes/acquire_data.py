@@ -6,12 +6,16 @@ from typing import Any
 
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.tasks.metrics import require_two_classes
+from automl_agent.tasks.metrics import require_two_classes, require_weighable
 
 
 def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     task = state["task"]
     assert task is not None
+    measures = (task.metric, *(constraint.measure for constraint in task.constraints))
+    if task.weight:
+        for measure in measures:
+            require_weighable(measure)
     artifact, folder = stage.artifacts.create(stage.run_id, "data")
     family = stage.family(task)
     profile = family.acquire(
@@ -21,7 +25,7 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     profile = profile.model_copy(update={"data": artifact, "test_reads": reads})
     for finding in profile.findings:
         stage.remark(finding.text + (f" ({finding.action})" if finding.action else ""))
-    for measure in (task.metric, *(constraint.measure for constraint in task.constraints)):
+    for measure in measures:
         require_two_classes(measure, profile.classes)
     stage.allowed(task, profile)  # a wish that leaves no model is refused here, before any work
     return {"profile": profile}

@@ -126,6 +126,7 @@ def _task(state: State) -> dict[str, Any]:
         "target": task.target,
         "positive": task.positive,
         "metric": task.metric,
+        "weight": task.weight,
         "inferred": [f"{i.field} = {i.value}: {i.reason}" for i in task.inferences],
         "required": [requirement(constraint) for constraint in task.constraints],
         "deliverables": list(task.deliverables),

@@ -161,6 +161,8 @@ class FoldData:
     valid: pd.DataFrame
     valid_rows: Array
     """Positions of the validation rows among all training rows."""
+    weight: Array | None = None
+    """What each training row counts, above 0; `None` where all count the same."""
 
 
 class TaskFamily(Protocol):
@@ -199,6 +201,8 @@ class TaskFamily(Protocol):
     """Whether predictions of different models may be averaged."""
     pooled: bool
     """Whether out-of-fold predictions are scored together; otherwise the score is the mean over the folds."""
+    weighs: bool
+    """Whether rows may count differently (`TaskSpec.weight`)."""
     code: tuple[str, ...]
     """What a language model may write for this family: `features`, `model`, `program`."""
     pictures: str
@@ -250,6 +254,10 @@ class TaskFamily(Protocol):
 
     def test_truth(self, private: Path) -> Array:
         """The same of the locked test rows."""
+        ...
+
+    def weights(self, truth: Array) -> Array | None:
+        """What each row counts, from what predictions are scored against; `None` where all count the same."""
         ...
 
     def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:

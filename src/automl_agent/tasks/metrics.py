@@ -145,6 +145,22 @@ def require_two_classes(metric: str, classes: tuple[str, ...]) -> None:
         )
 
 
+def require_weighable(metric: str) -> None:
+    """Refuse a metric of classification or regression that has no form in which rows count differently.
+
+    Raises:
+        InputError: names the metric and those that have one.
+    """
+    from automl_agent.tasks import measures
+
+    if measures.known(metric) and not measures.weighable(metric):
+        others = [name for table in (CLASSIFICATION, REGRESSION) if metric in table for name in table]
+        raise InputError(
+            f"The metric {metric!r} has no form in which rows count differently, and here they do (--weight).",
+            hint=f"Use one of {', '.join(filter(measures.weighable, others))}, or do not weight the rows.",
+        )
+
+
 CLASSIFICATION = Metrics((spec.name, spec) for spec in _CLASSIFICATION)
 """Metrics of classification by name. With two classes `f1`, `precision`, `recall`, `average_precision` and
 `specificity` are of the positive class; with more they are means over the classes."""
@@ -158,7 +174,7 @@ _TUNABLE = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "kappa"
 
 
 def score(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-          threshold: float | None = None) -> float:  # fmt: skip
+          threshold: float | None = None, weights: Array | None = None) -> float:  # fmt: skip
     """The metric's value.
 
     Args:
@@ -168,22 +184,24 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
         positive: code of the positive class of a binary task; 1 when not given.
         threshold: probability from which on the positive class is answered, for binary tasks and metrics on labels;
             without it the likelier class is answered.
+        weights: what each row counts, above 0 (rows,); all the same where it is left out.
 
     Raises:
         KeyError: when there is no such metric.
         ValueError: when there are no rows, or a prediction is missing or infinite.
         InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values; costs
-            and the top rows where there are more than two classes).
+            and the top rows where there are more than two classes), or has no weighted form.
     """
     from automl_agent.tasks import measures
 
     try:
-        return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold)
+        return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold, weights)
     except measures.UndefinedMetric as error:
         raise InputError(str(error), hint="Use f1_macro." if "classes" in str(error) else "Use rmse.") from error
 
 
-def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+                   weights: Array | None = None) -> float | None:  # fmt: skip
     """The threshold with the best score; of equally good ones the nearest to 0.5, or for costs to the one that is best
     for probabilities that mean what they say: alarm / (alarm + miss).
 
@@ -195,6 +213,7 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
         truth: class codes (rows,).
         prediction: probabilities (rows, 2).
         positive: code of the positive class; 1 when not given.
+        weights: what each row counts (rows,).
     """
     import numpy as np
 
@@ -207,7 +226,7 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
     hits = truth == code
     if hits.all() or not hits.any():
         return None
-    cuts, tables = measures.cuts(hits, prediction[:, code])
+    cuts, tables = measures.cuts(hits, prediction[:, code], weights)
     formula = measures.on_labels(metric)
     assert formula is not None
     scores = formula(tables, 1) * (1 if prices is None else -1)

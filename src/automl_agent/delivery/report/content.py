@@ -144,7 +144,9 @@ class ReportContent:
     def truth(self) -> Array | None:
         """Targets of the test rows."""
         truth = _array(self.grade_folder / "truth.npy")
-        return None if truth is None else targets(truth)
+        if truth is None:
+            return None
+        return targets(truth).astype("int64") if self.classes and truth.ndim == 2 else targets(truth)
 
     @cached_property
     def scores(self) -> Array | None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.tasks import metrics
 from automl_agent.tasks.base import Family
-from automl_agent.tasks.family import Peek, Reading
+from automl_agent.tasks.family import Peek, Reading, targets
 from automl_agent.tasks.tables.blueprints import BLUEPRINTS
 from automl_agent.tasks.tables.interpreting import Kind, interpret
 from automl_agent.tasks.tables.steps import data_steps
+
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 
 
 class TableFamily(Family):
@@ -20,6 +27,7 @@ class TableFamily(Family):
     probe = ("lightgbm", "linear")
     blueprints = BLUEPRINTS
     ships = "folds"
+    weighs = True
     code = ("features", "model", "program")
 
     def __init__(self, kind: Kind) -> None:
@@ -39,3 +47,23 @@ class TableFamily(Family):
 
         assert self.kind != "clustering"
         return acquiring.acquire(task, request, folder, private, seed=seed, test_share=test_share, kind=self.kind)
+
+    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+              threshold: float | None = None) -> float:  # fmt: skip
+        return metrics.score(
+            metric, self._targets(truth), prediction, positive=positive, threshold=threshold,
+            weights=self.weights(truth),
+        )  # fmt: skip
+
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> float | None:
+        return metrics.best_threshold(
+            metric, self._targets(truth), prediction, positive=positive, weights=self.weights(truth)
+        )
+
+    def weights(self, truth: Array) -> Array | None:
+        return truth[:, 1] if truth.ndim == 2 else None
+
+    def _targets(self, truth: Array) -> Array:
+        """Class codes or values: beside weights, codes are stored as floats."""
+        found = targets(truth)
+        return found.astype("int64") if self.kind == "classification" and truth.ndim == 2 else found

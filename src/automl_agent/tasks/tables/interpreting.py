@@ -60,7 +60,8 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
         return Reading(0.0)
     words = text.composed(request.words)
     said = said_roles(words, peek)
-    used = {*request.ignore, *said["ignore"], *said["group"], *said["time"], request.time or "", request.group or ""}
+    used = {*request.ignore, *(name for names in said.values() for name in names)}
+    used |= {request.time or "", request.group or "", request.weight or ""}
     matches = _matches(request, words, peek, metrics, used)
     wish = None if request.family or request.target else _other_wish(words, peek, matches)
     chosen = decided(matches)
