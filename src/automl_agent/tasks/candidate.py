@@ -23,8 +23,8 @@ and one class:
         @classmethod
         def load(cls, folder): ...
 
-`weight` (rows,), float64 above 0, is given only where rows count differently (`TaskSpec.weight`): a candidate whose `fit`
-lacks it is then not tried, with that as the reason.
+`weight` (rows,), float64 above 0, is given only where rows count differently (`TaskSpec.weight`); a candidate whose
+`fit` lacks it fails then, with that as the reason.
 
 `task` is `{"kind": "classification"|"regression"|"clustering", "classes": [...], "metric": "f1", "positive": 1}` and
 what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs.

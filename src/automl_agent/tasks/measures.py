@@ -4,8 +4,8 @@ This file travels with a bundle: `train.py` scores with the formulas that chose 
 functions of the confusion table, so that one formula serves a single score and, stacked, all thresholds at once. Not
 for import at start-up: `metrics.py` imports this module where a score is needed.
 
-Rows may count differently: `weights` (rows,) are what each counts, all above 0; only their proportions matter. A formula
-without that argument has no weighted form.
+Rows may count differently: `weights` (rows,) are what each counts, all above 0; only their proportions matter. A
+formula without that argument has no weighted form.
 
 Some names hold numbers: `precision@100`, `recall@5%` (of the rows that are likeliest positive) and `cost(10:1)` (mean
 cost of a row when a missed positive costs 10 and a false alarm 1).

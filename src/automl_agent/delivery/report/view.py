@@ -30,8 +30,8 @@ from automl_agent.records import ConstraintCheck
 
 _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
-    "group": "--group COLUMN", "weight": "--weight COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH", "data": "--data PATH",
-    "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
+    "group": "--group COLUMN", "weight": "--weight COLUMN", "ignore": "--ignore COLUMN", "dataset": "--data PATH",
+    "data": "--data PATH", "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS",
 }  # fmt: skip
 _COLUMNS_SHOWN = 300
 _KINDS = {"category": "categories", "boolean": "yes/no columns", "text": "texts"}

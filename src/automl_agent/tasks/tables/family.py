@@ -13,7 +13,6 @@ from automl_agent.tasks.tables.blueprints import BLUEPRINTS
 from automl_agent.tasks.tables.interpreting import Kind, interpret
 from automl_agent.tasks.tables.steps import data_steps
 
-
 if TYPE_CHECKING:
     import numpy.typing as npt
 

@@ -18,9 +18,7 @@ from automl_agent.tasks.words import text as tx
 
 Role = Literal["goal", "feature", "ignore", "group", "time", "weight", "none"]
 
-_ROWS = (
-    r"(?:rows?|samples?|records?|observations?|examples?|instances?|cases?|respondents?|entries|lines?|data(?: points?)?)"
-)
+_ROWS = r"(?:rows?|samples?|records?|observations?|examples?|instances?|cases?|respondents?|entries|lines?|data)"
 _OF_ROWS = rf"(?:(?:sampl(?:e|ing)|survey|design|frequency|importance|inverse[- ]probability|{_ROWS})(?:'s)?[ -])"
 _MARKERS: dict[Role, str] = {
     "ignore": r"ignor\w*|without(?: (?:using|the use of))?|exclud\w*|except(?: for)?|leav\w* out"
@@ -32,7 +30,8 @@ _MARKERS: dict[Role, str] = {
     "time": r"(?:order|sort|arrang)(?:ed|ing|s)?(?: in time)? by|(?:time|date) (?:column|index)(?: is)?"
     r"|time[- ]?stamps?(?: (?:column|is|are|in))+|chronological\w*(?: order)?(?: (?:by|of))?|in time order(?: (?:by"
     r"|of))?|split (?:by time|in time|on time)(?: (?:on|using|by))?|sortiert nach|trie\w* par|ordenad\w* por",
-    "weight": r"(?<!f1 )(?<!score )(?<!precision )(?<!recall )(?<!auc )(?<!average )weighted (?:by|with|using|according to)"
+    "weight": r"(?<!f1 )(?<!score )(?<!precision )(?<!recall )(?<!auc )(?<!average )weighted (?:by|with|using"
+    r"|according to)"
     rf"|(?:re)?weight(?:ing|s)? (?:(?:the|each|all|every|my|our) )?(?:training )?{_ROWS} (?:by|with|using|according to)"
     rf"|weights (?:(?:of|for) (?:the|each|all|every|my|our) {_ROWS} )?(?:(?:are|stand|come) )?(?:(?:given|stored|kept"
     r"|found) )?(?:in|by|from)"

@@ -1,7 +1,8 @@
 """Fits one fold in the sandbox: `python fold.py`, in the folder that may be written.
 
 Reads `job.json`, `train.parquet`, `target.npy`, `valid.parquet` and with weighted rows `weight.npy` from the folder
-above its own; writes `model/`, `oof.npy`, `singles.npy` and `result.json`. The targets of the validation rows are nowhere to be found.
+above its own; writes `model/`, `oof.npy`, `singles.npy` and `result.json`. The targets of the validation rows are
+nowhere to be found.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A candidate's class sets `MODE` and defines
 
-    learn(matrix, target, weights)    fit on an encoded matrix; codes 0, 1, ... or standardised values; weights of mean 1
+    learn(matrix, target, weights)    fit on an encoded matrix; codes 0, 1, ... or standardised values
     answer(matrix)                    probabilities (rows, classes seen), or standardised values (rows,)
     store(folder), restore(folder)    the fitted model, in a format that runs no code when it is read
 
