@@ -149,6 +149,12 @@ class ReportContent:
         return targets(truth).astype("int64") if self.classes and truth.ndim == 2 else targets(truth)
 
     @cached_property
+    def weights(self) -> Array | None:
+        """What each test row counts; `None` where all count the same."""
+        truth = _array(self.grade_folder / "truth.npy") if self.task.weight else None
+        return truth[:, 1] if truth is not None and truth.ndim == 2 else None
+
+    @cached_property
     def scores(self) -> Array | None:
         return _array(self.grade_folder / "scores.npy")
 
