@@ -281,7 +281,8 @@ def test_words_that_weight_rows(tmp_path, words):
 
 @pytest.mark.parametrize(
     "words",
-    ["Predict weight from age", "Predict the weight by city", "Predict churn with F1 weighted by city",
+    ["Predict weight from age", "Predict the sample weight from age", "Predict weights from age and city",
+     "Predict weights by city", "Predict the weight by city", "Predict churn with F1 weighted by city",
      "Predict weight, group by city", "Predict weight. Each row is a customer of a city."],
 )  # fmt: skip
 def test_words_that_only_speak_of_a_weight(tmp_path, words):

@@ -209,15 +209,15 @@ def _own_test(table: Table, source: Source, sure: bool, schema: dict[str, Any], 
     weighed = schema.get("weight")
     if weighed:
         weighed = find_column(weighed, names, f"the weight, in the test data {source.name!r}")
-    rows = counted(table.frame, weighed, read, findings)
-    codes = encode_target(rows[target], {**schema, "read": read})
+    frame = counted(table.frame, weighed, read, findings)
+    codes = encode_target(frame[target], {**schema, "read": read})
     labelled = codes >= 0 if schema["classes"] else codes == codes
     if not labelled.any():
         raise InputError(f"No row of the test data {source.name!r} has a target that occurs in the training data.")
     if lost := int((~labelled).sum()):
         text = f"{lost} rows of the test data have no target, or one that the training data do not have"
         findings.append(Finding(kind="missing_target", columns=(target,), count=lost, text=text, action="dropped"))
-    frame = rows[labelled]
+    frame = frame[labelled]
     weight = row_weights(frame, {**schema, "read": read} | ({"weight": weighed} if weighed else {}), source.name, [])
     return Rows(typed(frame, {**schema, "read": read}), codes[labelled], frame.index.to_numpy().astype("int64"), weight)
 

@@ -33,9 +33,10 @@ _MARKERS: dict[Role, str] = {
     "weight": r"(?<!f1 )(?<!score )(?<!precision )(?<!recall )(?<!auc )(?<!average )weighted (?:by|with|using"
     r"|according to)"
     rf"|(?:re)?weight(?:ing|s)? (?:(?:the|each|all|every|my|our) )?(?:training )?{_ROWS} (?:by|with|using|according to)"
-    rf"|weights (?:(?:of|for) (?:the|each|all|every|my|our) {_ROWS} )?(?:(?:are|stand|come) )?(?:(?:given|stored|kept"
-    r"|found) )?(?:in|by|from)"
-    rf"|{_OF_ROWS}weights?(?: (?:columns?|is|are|stands?|comes?|given|stored|in|by|from))*"
+    rf"|weights(?: (?:of|for) (?:the|each|all|every|my|our) {_ROWS})? (?:in|(?:are|stand|come)(?: (?:given|stored|kept"
+    r"|found))?(?: (?:in|by|from))?)"
+    rf"|{_OF_ROWS}weights?(?: columns?(?: is)?|:| (?:is|are|stands?|comes?)(?: (?:given|stored|kept|found))?"
+    r"(?: (?:in|by|from))?)"
     r"|weights? column(?: is)?"
     rf"|(?:each|every) {_ROWS} (?:counts?|weighs?|is counted)(?: (?:as|for|by))?"
     r"|gewichte\w* (?:nach|mit|durch)|ponder\w* (?:par|por|con|avec)",
