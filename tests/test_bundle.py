@@ -19,6 +19,7 @@ from automl_agent.delivery.bundle import finalise, publish, write_bundle
 from automl_agent.errors import InputError
 from automl_agent.records import ConstraintCheck, Grade, ServerCheck, Solution, Verdict
 from automl_agent.tasks import metrics
+from automl_agent.tasks.tables import dataset
 from tiny_bundle import ROWS, make_bundle, make_content
 
 
@@ -169,7 +170,8 @@ def test_importance_is_measured_on_rows_held_out(prices: Path, monkeypatch: pyte
     def rmse(_: str, truth: np.ndarray, prediction: np.ndarray, **__: object) -> float:
         return float(np.sqrt(np.mean((truth - prediction) ** 2)))
 
-    family = SimpleNamespace(metrics={"rmse": SimpleNamespace(higher_is_better=False)}, score=rmse)
+    known = {"rmse": SimpleNamespace(higher_is_better=False)}
+    family = SimpleNamespace(metrics=known, score=rmse, training_truth=dataset.training_truth)
     monkeypatch.setattr(jobs, "get_family", lambda _: family)
     bundle, data = prices / "bundle", prices / "data"
     found = jobs.importance(str(bundle), str(data), "rmse", "tabular_regression", max_rows=60)

@@ -55,6 +55,8 @@ class Request(Record):
     """Column by which rows are ordered in time: the test is the last part."""
     group: str | None = None
     """Column whose equal values must stay on one side of every split."""
+    weight: str | None = None
+    """Column that says how much each row counts, in every fit and score; 0 leaves the row out."""
     ignore: tuple[str, ...] = ()
     """Columns that no model may see."""
     by: tuple[str, ...] = ()
@@ -147,6 +149,8 @@ class TaskSpec(Record):
     """Artefacts asked for: `confusion_matrix`, `report`, `feature_importance`, `learning_curve`, ..."""
     time: str | None = None
     group: str | None = None
+    weight: str | None = None
+    """Column that says how much each row counts."""
     ignore: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     """Columns by whose values the scores on the locked test are told apart."""

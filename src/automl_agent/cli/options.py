@@ -85,6 +85,7 @@ def _add_run(commands: Commands[Parser]) -> None:
     task.add_argument("--metric", metavar="M", help="metric to optimise")
     task.add_argument("--time", metavar="C", help="column that orders rows in time; the test is the last part")
     task.add_argument("--group", metavar="C", help="column whose equal values stay on one side of every split")
+    task.add_argument("--weight", metavar="C", help="column that says how much each row counts, in fits and scores")
     task.add_argument("--ignore", nargs="+", action="extend", metavar="C", help="columns that no model may see")
     task.add_argument("--by", nargs="+", action="extend", metavar="C",
                       help="columns by whose values the test scores are told apart; ignored ones too")  # fmt: skip

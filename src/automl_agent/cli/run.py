@@ -36,21 +36,9 @@ if TYPE_CHECKING:
 Build = Callable[..., Any]
 """`automl_agent.build_graph`, or a stand-in with the same keywords."""
 
-REQUEST_OPTIONS = (
-    "words",
-    "based_on",
-    "data",
-    "test_data",
-    "family",
-    "target",
-    "positive",
-    "metric",
-    "time",
-    "group",
-    "ignore",
-    "by",
-    "set",
-)
+NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
+"""Options that name one thing, as the fields of a request do."""
+REQUEST_OPTIONS = ("words", "based_on", "data", "test_data", *NAMED, "ignore", "by", "set")
 SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_download", "cpus", "seed", "plan_only", "out")
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
@@ -103,7 +91,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     if earlier is None and not (args.words or "").strip():
         hint = 'Put it first: automl-agent run "REQUEST" --data FILE' if args.data else ""
         raise InputError("The REQUEST is missing: say in plain words what you want.", hint=hint)
-    for name in ("family", "target", "positive", "metric", "time", "group"):
+    for name in NAMED:
         if getattr(args, name) is not None and not getattr(args, name).strip():
             raise InputError(f"{_option(name)} is empty.", hint="Leave it out to have it inferred.")
     request = Request(
@@ -114,7 +102,7 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
         ignore=tuple(args.ignore or ()),
         by=tuple(args.by or ()),
         options=dict(args.set or ()),
-        **{name: getattr(args, name) for name in ("family", "target", "positive", "metric", "time", "group")},
+        **{name: getattr(args, name) for name in NAMED},
     )
     if earlier is not None:
         taken_over(request, earlier, Settings())  # data that are gone or changed are found out before any work

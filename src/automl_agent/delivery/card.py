@@ -39,6 +39,11 @@ def _about(task: TaskSpec, profile: DataProfile) -> str:
         f"- Test: {profile.rows_test:,} rows locked away. {_flat(profile.split)}".rstrip(),
         f"- Folds: {profile.folds}",
     ]
+    if task.weight:
+        lines.append(
+            f"- Weights: each row counts as `{_code(task.weight)}` says, in every fit and score; `train.py` needs this"
+            " column, `predict.py` and `serve.py` do not"
+        )
     if profile.classes:
         classes = ", ".join(f"`{_code(name)}`" for name in profile.classes[:20])
         lines.append(f"- Classes: {classes}" + (f"; positive: `{_code(profile.positive)}`" if profile.positive else ""))

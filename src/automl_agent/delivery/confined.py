@@ -28,8 +28,8 @@ SECONDS = 100.0
 START = 60.0
 """Seconds to import and load, besides the time that the answers may take."""
 PROGRAM = Path(__file__).with_name("bundle_program.py")
-DATA = ("train.parquet", "target.npy", "folds.npy", "rows.npy")
-"""Files of the data folder that training needs; the others stay out of reach."""
+DATA = ("train.parquet", "target.npy", "weight.npy", "folds.npy", "rows.npy")
+"""Files of the data folder that training needs, as far as they are there; the others stay out of reach."""
 
 WALL = """
 import os, runpy, sys
@@ -126,7 +126,7 @@ def retrained(bundle: Path, data: Path, member: str, fold: int, *, sandbox: str,
     with workshop() as shop:
         if data.is_dir():
             (shop.inputs / "data").mkdir()
-            for name in DATA:
+            for name in (name for name in DATA if (data / name).is_file()):
                 shutil.copyfile(data / name, shop.inputs / "data" / name)
         else:
             shutil.copyfile(data, shop.inputs / f"data{data.suffix}")

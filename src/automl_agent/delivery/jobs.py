@@ -42,7 +42,7 @@ def finish_bundle(bundle: str, data: str, sandbox: str = "auto") -> dict[str, An
         solution = json.loads(path.read_text(encoding="utf-8"))
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
         rows = train.read_folder(root, schema, solution, Path(data))
-        seal.write_json(path, solution | {"fingerprint": train.fingerprint(rows.frame, rows.target)})
+        seal.write_json(path, solution | {"fingerprint": train.fingerprint(rows.frame, rows.target, rows.weight)})
         seal.write_golden(_model(ensemble, root, sandbox, check=False), rows.frame)
         seal.write_manifest(root)
     return {"size_mb": size_mb(root / "model")}
@@ -144,7 +144,8 @@ def importance(bundle: str, data: str, metric: str, family: str, max_rows: int =
     with loaded(Path(bundle), sandbox) as model:
         if any(set(member["validated"]) - set(member["folds"]) for member in model.solution["members"]):
             return {"importance": [], "rows": 0, "repeats": 0, "score": None}  # every model has seen every row
-        groups, truth = _honest_groups(model, Path(data), generator, max_rows)
+        groups, rows = _honest_groups(model, Path(data), generator, max_rows)
+        truth = kind.training_truth(Path(data))[rows]
         tries: list[str | None] = [None, *(name for _ in range(repeats) for name in model.columns)]
         requests = [
             {"frame": place, "fold": fold, "shuffle": column, "seed": seed + number * len(groups) + place}
@@ -228,14 +229,14 @@ def _training_rows(model: Any, data: Path) -> Any:
 
 
 def _honest_groups(model: Any, data: Path, generator: Any, max_rows: int) -> tuple[list[tuple[int, Any]], Any]:
-    """A sample of training rows by the fold that they were held out in, and their targets in the same order."""
+    """A sample of training rows by the fold that they were held out in, and their positions in the same order."""
     import numpy as np
 
-    folds, target = np.load(data / "folds.npy", allow_pickle=False), np.load(data / "target.npy", allow_pickle=False)
+    folds = np.load(data / "folds.npy", allow_pickle=False)
     known = sorted({fold for models in model.models for fold in models})
     rows = np.flatnonzero(np.isin(folds, known))
     rows = np.sort(generator.permutation(rows)[:max_rows])
     frame = _training_rows(model, data)
     parts = [(fold, rows[folds[rows] == fold]) for fold in known]
     groups = [(fold, frame.iloc[part].reset_index(drop=True)) for fold, part in parts if len(part)]
-    return groups, target[np.concatenate([part for _, part in parts])]
+    return groups, np.concatenate([part for _, part in parts])

@@ -43,7 +43,8 @@ def write_predictions(path: Path, data: Path, graded: Path, bundle: Path) -> Non
     elif scores.ndim == 2:
         positive = schema["classes"].index(schema["positive"]) if schema["positive"] in schema["classes"] else 1
         codes = answers(scores, positive, solution["threshold"])
-        columns |= {"truth": [classes[code] for code in truth], "prediction": [classes[code] for code in codes]}
+        columns |= {"truth": [classes[int(code)] for code in targets(truth)]}
+        columns |= {"prediction": [classes[code] for code in codes]}
         columns |= {f"probability_{name}": scores[:, code] for code, name in enumerate(classes)}
     else:
         columns |= {"truth": targets(truth), "prediction": scores}

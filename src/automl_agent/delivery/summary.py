@@ -69,7 +69,9 @@ def _score(report: Report) -> list[str]:
 
 def _task(report: Report) -> list[str]:
     family, target = report.task.get("family"), report.task.get("target")
-    return [f"{str(family).replace('_', ' ').capitalize()}" + (f" of {target!r}" if target else "")] if family else []
+    weight = f", rows weighted by {report.task['weight']!r}" if report.task.get("weight") else ""
+    what = f" of {target!r}" if target else ""
+    return [f"{str(family).replace('_', ' ').capitalize()}{what}{weight}"] if family else []
 
 
 def _constraint(check: ConstraintCheck) -> str:

@@ -11,12 +11,16 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile
 from automl_agent.tasks.family import LOCKED, TEST_ROWS
-from automl_agent.tasks.metrics import require_order, require_two_classes
+from automl_agent.tasks.metrics import require_order, require_two_classes, require_weighable
 
 
 def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     task = state["task"]
     assert task is not None
+    measures = (task.metric, *(constraint.measure for constraint in task.constraints))
+    if task.weight:
+        for measure in measures:
+            require_weighable(measure)
     artifact, folder = stage.artifacts.create(stage.run_id, "data")
     family = stage.family(task)
     sources = dict(checksums(stage.request))
@@ -30,7 +34,7 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     profile = profile.model_copy(update={"data": artifact, "test": test, "test_reads": reads, "sources": sources})
     for finding in profile.findings:
         stage.remark(finding.text + (f" ({finding.action})" if finding.action else ""))
-    for measure in (task.metric, *(constraint.measure for constraint in task.constraints)):
+    for measure in measures:
         require_two_classes(measure, profile.classes)
         require_order(measure, profile.classes, "order" in profile.target)
     stage.allowed(task, profile)  # a wish that leaves no model is refused here, before any work

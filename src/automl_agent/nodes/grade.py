@@ -74,7 +74,7 @@ def _graded(
         baseline=float(family.score(task.metric, truth, trivial, positive=positive, threshold=trivial_threshold)),
         others={name: value for name, value in others.items() if np.isfinite(value)},
         rows=len(truth),
-        coverage=_coverage(folder, targets(truth)),
+        coverage=_coverage(folder, targets(truth), family.weights(truth)),
         subgroups=tuple(
             break_down(
                 family, task.metric, truth, scores, grouping, positive=positive, threshold=threshold, seed=stage.seed
@@ -94,14 +94,14 @@ def _defined(score: Callable[[str], float], name: str) -> float:
         return float("nan")
 
 
-def _coverage(folder: Path, truth: Any) -> float | None:
-    """Share of the test targets inside their prediction interval."""
+def _coverage(folder: Path, truth: Any, weights: Any) -> float | None:
+    """Share of the test targets inside their prediction interval; of their weight where rows are weighted."""
     import numpy as np
 
     if not (folder / "bounds.npy").is_file():
         return None
     lower, upper = np.load(folder / "bounds.npy", allow_pickle=False)
-    return float(np.mean((lower <= truth) & (truth <= upper)))
+    return float(np.average((lower <= truth) & (truth <= upper), weights=weights))
 
 
 def _predicted(stage: Stage, bundle: str, profile: DataProfile, out: Path) -> Any:

@@ -131,6 +131,7 @@ def _task(state: State) -> dict[str, Any]:
         "target": task.target,
         "positive": task.positive,
         "metric": task.metric,
+        "weight": task.weight,
         "inferred": [f"{i.field} = {i.value}: {i.reason}" for i in task.inferences],
         "by": list(task.by),
         "required": [requirement(constraint) for constraint in task.constraints],

@@ -42,7 +42,7 @@ def select(
     Args:
         predictions: Out-of-fold predictions of each member, (rows, classes) or (rows,). Rows that are NaN in any member
             are left out.
-        truth: Class codes or values, (rows,).
+        truth: Class codes or values, (rows,); or (rows, n) with what the score needs besides.
         score: (truth, prediction) → loss, lower is better; a loss that is not finite never wins.
         costs: What a member adds to the latency of the ensemble, in the unit of `max_cost`.
         max_cost: Bound on the sum of the members' costs. When no member fits, the cheapest is taken alone.

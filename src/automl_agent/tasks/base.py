@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.tasks import metrics
 from automl_agent.tasks.candidate import read_candidate
-from automl_agent.tasks.family import Blueprint, Candidate, DataStep, FoldData, Grouping, MetricSpec, Peek, Reading
+from automl_agent.tasks.family import (
+    Blueprint,
+    Candidate,
+    DataStep,
+    FoldData,
+    Grouping,
+    MetricSpec,
+    Peek,
+    Reading,
+    targets,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,7 +43,8 @@ class Family:
 
     The data folder holds `train.parquet` and `test.parquet` (typed rows), `target.npy`, `folds.npy`, `rows.npy`,
     `test_rows.npy`, `schema.json` and `columns.json`; the private one holds `test_target.npy`, and with `subgroups`
-    what `tables/subgroups.py` writes.
+    what `tables/subgroups.py` writes. Where rows are weighted, `weight.npy` and `test_weight.npy` lie beside the
+    targets.
     """
 
     name: str
@@ -51,6 +62,7 @@ class Family:
     ships: Literal["folds", "whole"] = "whole"
     blends = True
     pooled = True
+    weighs = False
     code: tuple[str, ...] = ()
     subgroups = False
     pictures = ""
@@ -118,6 +130,9 @@ class Family:
               threshold: Threshold = None) -> float:  # fmt: skip
         return metrics.score(metric, truth, prediction, positive=positive, threshold=threshold)
 
+    def weights(self, truth: Array) -> Array | None:  # noqa: ARG002
+        return None
+
     def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
         return metrics.best_threshold(metric, truth, prediction, positive=positive)
 
@@ -128,9 +143,14 @@ class Family:
         """The half-width that covers 90 % of the out-of-fold residuals (split conformal; Lei et al. 2018)."""
         import numpy as np
 
+        from automl_agent.tasks.measures import quantile
+
         if self.kind != "regression":
             return None
-        residuals = np.sort(np.abs(truth - prediction))
+        residuals = np.abs(targets(truth) - prediction)
+        if (weights := self.weights(truth)) is not None:
+            return quantile(residuals, 0.9, weights)
+        residuals = np.sort(residuals)
         rank = min(len(residuals) - 1, int(np.ceil(0.9 * (len(residuals) + 1))) - 1)
         return float(residuals[rank])
 

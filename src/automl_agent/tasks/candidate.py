@@ -17,11 +17,14 @@ and one class:
     class Model:
         def __init__(self, task: dict, params: dict, steps: list[str], seed: int, threads: int = 1,
                      time_limit: float | None = None): ...
-        def fit(self, frame, target): ...               # typed raw rows; class codes (int64) or values (float64)
+        def fit(self, frame, target, weight=None): ...  # typed raw rows; class codes (int64) or values (float64)
         def predict(self, frame): ...                   # (rows, classes) probabilities, or (rows,) values
         def save(self, folder): ...                     # only formats that run no code when loaded
         @classmethod
         def load(cls, folder): ...
+
+`weight` (rows,), float64 above 0, is given only where rows count differently (`TaskSpec.weight`); a candidate whose
+`fit` lacks it fails then, with that as the reason.
 
 `task` is `{"kind": "classification"|"regression"|"clustering", "classes": [...], "metric": "f1", "positive": 1}` and
 what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs.

@@ -25,19 +25,21 @@ MAX_ROWS = 20_000
 MAX_CLASSES = 40
 
 
-def class_weights(formula: Formula, truth: Array, prediction: Array) -> tuple[float, ...]:
+def class_weights(formula: Formula, truth: Array, prediction: Array, weights: Array | None = None
+                  ) -> tuple[float, ...]:  # fmt: skip
     """Weights of the classes (geometric mean 1) that are best for a metric.
 
     Args:
         formula: of confusion tables (..., classes, classes).
         truth: class codes (rows,).
         prediction: probabilities (rows, classes).
+        weights: what each row counts (rows,).
     """
-    truth, prediction = _few(truth, prediction)
+    truth, prediction, weights = _few(truth, prediction, weights)
     classes = prediction.shape[1]
     chances = np.log(np.maximum(prediction, 1e-9))
     offsets = np.zeros(classes)
-    best = _value(formula, truth, chances.argmax(axis=1), classes)
+    best = _value(formula, truth, chances.argmax(axis=1), classes, weights)
     for _ in range(SWEEPS):
         before = best
         for code in range(classes):
@@ -49,7 +51,7 @@ def class_weights(formula: Formula, truth: Array, prediction: Array) -> tuple[fl
             grid = grid[np.abs(grid) < 4.0]
             if len(grid) == 0:
                 continue
-            values = _moved(formula, truth, other, code, needed, grid, classes)
+            values = _moved(formula, truth, other, code, needed, grid, classes, weights)
             if values.max() > best + 1e-12:
                 best, offsets[code] = float(values.max()), float(grid[values.argmax()])
         if best <= before + 1e-6:
@@ -57,12 +59,13 @@ def class_weights(formula: Formula, truth: Array, prediction: Array) -> tuple[fl
     return tuple(float(weight) for weight in np.exp(offsets - offsets.mean()))
 
 
-def _moved(formula: Formula, truth: Array, other: Array, code: int, needed: Array, grid: Array, classes: int) -> Array:
+def _moved(formula: Formula, truth: Array, other: Array, code: int, needed: Array, grid: Array, classes: int,
+           weights: Array | None) -> Array:  # fmt: skip
     """Values of the metric when a class is answered for all rows that need no more than each offset of the grid."""
-    without = measures.confusion(truth, other, classes)
+    without = measures.confusion(truth, other, classes, weights)
     cells = np.searchsorted(grid, needed, side="left")  # the first offset that suffices
     size = len(grid) + 1
-    counts = np.bincount((cells * classes + truth) * classes + other, minlength=size * classes * classes)
+    counts = np.bincount((cells * classes + truth) * classes + other, weights, minlength=size * classes * classes)
     gone = counts.reshape(size, classes, classes)[:-1].cumsum(axis=0).astype(np.float64)
     tables = without - gone
     tables[:, :, code] += gone.sum(axis=2)
@@ -74,22 +77,24 @@ def usual_cuts(classes: int) -> tuple[float, ...]:
     return tuple(code + 0.5 for code in range(classes - 1))
 
 
-def cuts(formula: Formula, truth: Array, prediction: Array) -> tuple[float, ...]:
+def cuts(formula: Formula, truth: Array, prediction: Array, weights: Array | None = None) -> tuple[float, ...]:
     """Cuts (classes - 1, ascending) of the mean class code that are best for a metric of ordered classes."""
-    truth, prediction = _few(truth, prediction)
+    truth, prediction, weights = _few(truth, prediction, weights)
     classes = prediction.shape[1]
     mean = measures.mean_code(prediction)
-    shares = np.cumsum(np.bincount(truth, minlength=classes))[:-1] / len(truth)
+    shares = np.bincount(truth, weights, minlength=classes)
+    shares = (np.cumsum(shares) / shares.sum())[:-1]
     best, found = -np.inf, np.asarray(usual_cuts(classes))
     for start in (found, np.quantile(mean, shares)):  # as often as they are in truth
-        value, end = _ascended(formula, truth, mean, np.array(start), classes)
+        value, end = _ascended(formula, truth, mean, np.array(start), classes, weights)
         if value > best + 1e-12:
             best, found = value, end
     return tuple(float(cut) for cut in found)
 
 
-def _ascended(formula: Formula, truth: Array, mean: Array, ends: Array, classes: int) -> tuple[float, Array]:
-    best = _value(formula, truth, np.searchsorted(ends, mean, side="right"), classes)
+def _ascended(formula: Formula, truth: Array, mean: Array, ends: Array, classes: int, weights: Array | None
+              ) -> tuple[float, Array]:  # fmt: skip
+    best = _value(formula, truth, np.searchsorted(ends, mean, side="right"), classes, weights)
     for _ in range(SWEEPS):
         before = best
         for place in range(classes - 1):
@@ -101,7 +106,7 @@ def _ascended(formula: Formula, truth: Array, mean: Array, ends: Array, classes:
             for cut in np.unique(np.quantile(inside, np.linspace(0, 1, GRID))):
                 moved = ends.copy()
                 moved[place] = cut
-                value = _value(formula, truth, np.searchsorted(moved, mean, side="right"), classes)
+                value = _value(formula, truth, np.searchsorted(moved, mean, side="right"), classes, weights)
                 if value > best + 1e-12:
                     best, ends = value, moved
         if best <= before + 1e-6:
@@ -109,11 +114,11 @@ def _ascended(formula: Formula, truth: Array, mean: Array, ends: Array, classes:
     return best, ends
 
 
-def _value(formula: Formula, truth: Array, answers: Array, classes: int) -> float:
-    return float(formula(measures.confusion(truth, answers, classes), 1))
+def _value(formula: Formula, truth: Array, answers: Array, classes: int, weights: Array | None) -> float:
+    return float(formula(measures.confusion(truth, answers, classes, weights), 1))
 
 
-def _few(truth: Array, prediction: Array) -> tuple[Array, Array]:
+def _few(truth: Array, prediction: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
     """An even part of the rows where there are many."""
     step = max(1, len(truth) // MAX_ROWS)
-    return truth[::step], np.asarray(prediction[::step], dtype=np.float64)
+    return truth[::step], np.asarray(prediction[::step], dtype=np.float64), None if weights is None else weights[::step]

@@ -170,6 +170,8 @@ class FoldData:
     valid: pd.DataFrame
     valid_rows: Array
     """Positions of the validation rows among all training rows."""
+    weight: Array | None = None
+    """What each training row counts, above 0; `None` where all count the same."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ class TaskFamily(Protocol):
     """Whether predictions of different models may be averaged."""
     pooled: bool
     """Whether out-of-fold predictions are scored together; otherwise the score is the mean over the folds."""
+    weighs: bool
+    """Whether rows may count differently (`TaskSpec.weight`)."""
     code: tuple[str, ...]
     """What a language model may write for this family: `features`, `model`, `program`."""
     subgroups: bool
@@ -277,6 +281,10 @@ class TaskFamily(Protocol):
 
     def groupings(self, private: Path) -> tuple[Grouping, ...]:
         """The locked test rows by each column of `TaskSpec.by`, as `acquire` left them in the private folder."""
+        ...
+
+    def weights(self, truth: Array) -> Array | None:
+        """What each row counts, from what predictions are scored against; `None` where all count the same."""
         ...
 
     def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import time
@@ -33,17 +34,24 @@ class Fitted:
 
 
 def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame, target: Array, valid: pd.DataFrame,
-                    stored: Path) -> Fitted:  # fmt: skip
+                    stored: Path, weight: Array | None = None) -> Fitted:  # fmt: skip
     """Fit, store in `stored`, load again and predict.
 
     Args:
         kind: the candidate's class.
         arguments: those of its constructor.
+        weight: what each training row counts, where rows are weighted.
+
+    Raises:
+        TypeError: rows are weighted, and the candidate cannot use it.
     """
+    weighted = () if weight is None else (weight,)
+    if weighted and len(inspect.signature(kind.fit).parameters) < 4:  # self, frame, target, weight
+        raise TypeError("rows are weighted, and this candidate has no fit(frame, target, weight)")
     _reset_peak()
     started = time.perf_counter()
     model = _made(kind, **arguments)
-    model.fit(train, target)
+    model.fit(train, target, *weighted)
     fitted = time.perf_counter()
     memory = _peak_mb()
     stored.mkdir()

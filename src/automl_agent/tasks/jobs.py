@@ -97,7 +97,8 @@ def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str,
     from automl_agent.tasks import fitting
 
     model = load_candidate(candidate.path, shared).Model
-    fitted = fitting.fit_and_measure(model, arguments, part.train, part.target, part.valid, folder / "model")
+    fitted = fitting.fit_and_measure(model, arguments, part.train, part.target, part.valid, folder / "model",
+                                     part.weight)  # fmt: skip
     fitting.check_prediction(fitted.prediction, len(part.valid), arguments["task"])
     np.save(folder / "oof.npy", fitted.prediction, allow_pickle=False)
     return {

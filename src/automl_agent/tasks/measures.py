@@ -4,12 +4,16 @@ This file travels with a bundle: `train.py` scores with the formulas that chose 
 functions of the confusion table, so that one formula serves a single score and, stacked, all thresholds at once. Not
 for import at start-up: `metrics.py` imports this module where a score is needed.
 
+Rows may count differently: `weights` (rows,) are what each counts, all above 0; only their proportions matter. A
+formula without that argument has no weighted form.
+
 Some names hold numbers: `precision@100`, `recall@5%` (of the rows that are likeliest positive) and `cost(10:1)` (mean
 cost of a row when a missed positive costs 10 and a false alarm 1).
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +37,14 @@ def known(metric: str) -> bool:
     return metric in VALUES or on_labels(metric) is not None or on_probabilities(metric) is not None
 
 
-def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: Threshold = None) -> float:
+def weighable(metric: str) -> bool:
+    """Whether there is a form of the metric in which rows count differently."""
+    formula = VALUES.get(metric) or on_probabilities(metric)
+    return on_labels(metric) is not None if formula is None else "weights" in inspect.signature(formula).parameters
+
+
+def score(metric: str, truth: Array, prediction: Array, positive: int = 1, threshold: Threshold = None,
+          weights: Array | None = None) -> float:  # fmt: skip
     """The metric's value.
 
     Args:
@@ -41,25 +52,29 @@ def score(metric: str, truth: Array, prediction: Array, positive: int = 1, thres
         prediction: probabilities (rows, classes), or values (rows,).
         positive: code of the positive class of a binary task.
         threshold: for metrics on labels, see `answers`.
+        weights: what each row counts, above 0 (rows,); all the same where it is left out.
 
     Raises:
         KeyError: there is no such metric.
         ValueError: there are no rows, or a prediction is missing or infinite.
         UndefinedMetric: the metric is not defined on these targets (RMSLE, Poisson deviance of negative values; costs
-            and shares of the top rows where there are more than two classes).
+            and shares of the top rows where there are more than two classes), or has no weighted form.
     """
     if len(truth) == 0:
         raise ValueError("There are no rows to score.")
     if not np.isfinite(prediction).all():
         raise ValueError("Predictions hold missing or infinite values.")
+    if weights is not None and known(metric) and not weighable(metric):
+        raise UndefinedMetric(f"The metric {metric!r} has no form in which rows count differently.")
+    weighted = () if weights is None else (weights,)
     if metric in VALUES:
         with np.errstate(over="ignore", invalid="ignore"):  # an absurd prediction has an infinite error
-            return float(VALUES[metric](truth, prediction))
+            return float(VALUES[metric](truth, prediction, *weighted))
     if (on_chances := on_probabilities(metric)) is not None:
-        return float(on_chances(truth, prediction, positive))
+        return float(on_chances(truth, prediction, positive, *weighted))
     if (on_tables := on_labels(metric)) is None:
         raise KeyError(metric)
-    table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1])
+    table = confusion(truth, answers(prediction, positive, threshold), prediction.shape[1], weights)
     return float(on_tables(table, positive))
 
 
@@ -89,38 +104,45 @@ def mean_code(prediction: Array) -> Array:
     return np.asarray(np.round(prediction @ np.arange(prediction.shape[1]) / total, 9))
 
 
-def confusion(truth: Array, answers: Array, classes: int) -> Array:
+def confusion(truth: Array, answers: Array, classes: int, weights: Array | None = None) -> Array:
     """Confusion table (classes, classes) as float64: truth in rows, answers in columns."""
-    counts = np.bincount(truth * classes + answers, minlength=classes * classes)
+    counts = np.bincount(truth * classes + answers, weights, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.float64)
 
 
-def cuts(hits: Array, chance: Array) -> tuple[Array, Array]:
+def cuts(hits: Array, chance: Array, weights: Array | None = None) -> tuple[Array, Array]:
     """All thresholds that answer differently, and their confusion tables.
 
     Args:
         hits: whether a row is of the positive class, bool (rows,).
         chance: probability of the positive class (rows,).
+        weights: what each row counts (rows,).
 
     Returns:
         thresholds (cuts,), and tables (cuts, 2, 2) in which the positive class has code 1.
     """
-    order = np.argsort(chance, kind="stable")[::-1]
-    ordered, found = chance[order], np.cumsum(hits[order])
+    ordered, found, taken = _from_the_top(hits, chance, weights)
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)  # the last row that each cut answers positive
     below = np.append(ordered[last[:-1] + 1], 0.0)
     thresholds = (ordered[last] + below) / 2
-    true_positive, answered = found[last].astype(np.float64), (last + 1).astype(np.float64)
+    true_positive, answered = found[last], taken[last]
     if ordered[0] < 1.0:  # the cut above all rows
         thresholds = np.append(thresholds, (ordered[0] + 1.0) / 2)
         true_positive, answered = np.append(true_positive, 0.0), np.append(answered, 0.0)
-    total, rows = float(hits.sum()), float(len(hits))
+    total, rows = float(found[-1]), float(taken[-1])
     tables = np.empty((len(thresholds), 2, 2))
     tables[:, 1, 1] = true_positive
     tables[:, 1, 0] = total - true_positive
     tables[:, 0, 1] = answered - true_positive
     tables[:, 0, 0] = rows - total - answered + true_positive
-    return thresholds, tables
+    return thresholds, np.maximum(tables, 0.0)  # sums of weights are rounded: no cell may be below 0 for that
+
+
+def _from_the_top(hits: Array, chance: Array, weights: Array | None) -> tuple[Array, Array, Array]:
+    """Probabilities from the highest down, and the weight so far: of the positive rows, and of all."""
+    order = np.argsort(chance, kind="stable")[::-1]
+    each = np.ones(len(hits)) if weights is None else weights[order]
+    return chance[order], np.cumsum(each * hits[order]), np.cumsum(each)
 
 
 # ---------------------------------------------------------------- on labels: tables (..., classes, classes) -> (...)
@@ -237,53 +259,60 @@ LABELS: dict[str, Callable[[Array, int], Array]] = {
 # ---------------------------------------------------------------- on probabilities: (rows, classes) -> float
 
 
-def _auc(hits: Array, chance: Array) -> float:
-    """Share of (positive, negative) pairs in the right order, ties counting half; 0.5 when there is no pair."""
-    yes, no = np.sort(chance[hits]), np.sort(chance[~hits])
-    if len(no) == 0:
+def _mean(values: Array, weights: Array | None) -> float:
+    return float(values.mean() if weights is None else np.average(values, weights=weights))
+
+
+def _auc(hits: Array, chance: Array, weights: Array | None) -> float:
+    """Share of (positive, negative) pairs in the right order, ties counting half; 0.5 when there is no pair. A pair
+    counts the product of its rows' weights."""
+    if hits.all():
         return 0.5
-    below = np.searchsorted(no, yes, "left").sum() + np.searchsorted(no, yes, "right").sum()
-    return float(below) / (2.0 * len(yes) * len(no))
+    order = np.argsort(chance[~hits], kind="stable")
+    yes, no = chance[hits], chance[~hits][order]
+    each, others = (np.ones(len(yes)), np.ones(len(no))) if weights is None else (weights[hits], weights[~hits][order])
+    before = np.concatenate([[0.0], np.cumsum(others)])
+    below = before[np.searchsorted(no, yes, "left")] + before[np.searchsorted(no, yes, "right")]
+    return float(np.dot(each, below)) / (2.0 * float(each.sum()) * float(before[-1]))
 
 
-def _average_precision(hits: Array, chance: Array) -> float:
+def _average_precision(hits: Array, chance: Array, weights: Array | None) -> float:
     """Sum over the distinct probabilities of precision times the recall gained."""
-    order = np.argsort(chance, kind="stable")[::-1]
-    ordered, found = chance[order], np.cumsum(hits[order])
+    ordered, found, taken = _from_the_top(hits, chance, weights)
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
     gained = np.diff(found[last], prepend=0)
-    return float((gained * found[last] / (last + 1)).sum() / found[-1])
+    return float((gained * found[last] / taken[last]).sum() / found[-1])
 
 
-def _per_class(measure: Callable[[Array, Array], float], empty: float) -> Callable[[Array, Array, int], float]:
+def _per_class(measure: Callable[[Array, Array, Array | None], float], empty: float) -> Callable[..., float]:
     """Of the positive class when there are two, else the mean over the classes that occur, each against the rest;
     `empty` when none of them occurs."""
 
-    def whole(truth: Array, prediction: Array, positive: int) -> float:
+    def whole(truth: Array, prediction: Array, positive: int, weights: Array | None = None) -> float:
         codes = [positive] if prediction.shape[1] == 2 else range(prediction.shape[1])
         masks = [(code, truth == code) for code in codes]
-        parts = [measure(hits, prediction[:, code]) for code, hits in masks if hits.any()]
+        parts = [measure(hits, prediction[:, code], weights) for code, hits in masks if hits.any()]
         return sum(parts) / len(parts) if parts else empty
 
     return whole
 
 
-def _log_loss(truth: Array, prediction: Array, _: int) -> float:
+def _log_loss(truth: Array, prediction: Array, _: int, weights: Array | None = None) -> float:
     """Rows are scaled to sum to one, so that inflated probabilities bring nothing."""
     chance = prediction[np.arange(len(truth)), truth]
     total = np.einsum("ij->i", prediction)
-    return float(-np.log(np.clip(chance / np.maximum(total, _TINY), _TINY, 1.0)).mean())
+    return -_mean(np.log(np.clip(chance / np.maximum(total, _TINY), _TINY, 1.0)), weights)
 
 
-def _brier(truth: Array, prediction: Array, positive: int) -> float:
+def _brier(truth: Array, prediction: Array, positive: int, weights: Array | None = None) -> float:
     """Two classes: squared error of the positive class, 0 to 1. More: summed over the classes, 0 to 2."""
     if prediction.shape[1] == 2:
-        return float(((prediction[:, positive] - (truth == positive)) ** 2).mean())
+        return _mean((prediction[:, positive] - (truth == positive)) ** 2, weights)
     chance = prediction[np.arange(len(truth)), truth]
-    return float((np.einsum("ij,ij->i", prediction, prediction) - 2 * chance + 1).mean())
+    return _mean(np.einsum("ij,ij->i", prediction, prediction) - 2 * chance + 1, weights)
 
 
-PROBABILITIES: dict[str, Callable[[Array, Array, int], float]] = {
+PROBABILITIES: dict[str, Callable[..., float]] = {
     "roc_auc": _per_class(_auc, empty=0.5),
     "average_precision": _per_class(_average_precision, empty=0.0),
     "log_loss": _log_loss,
@@ -310,7 +339,7 @@ def on_labels(metric: str) -> Callable[[Array, int], Array] | None:
     return None if prices is None else _cost(*prices)
 
 
-def on_probabilities(metric: str) -> Callable[[Array, Array, int], float] | None:
+def on_probabilities(metric: str) -> Callable[..., float] | None:
     """The formula of a metric on probabilities."""
     if metric in PROBABILITIES:
         return PROBABILITIES[metric]
@@ -358,9 +387,24 @@ def _at_the_top(kind: str, size: str) -> Callable[[Array, Array, int], float]:
 # ---------------------------------------------------------------- on values: (rows,) -> float
 
 
-def _mse(truth: Array, prediction: Array) -> float:
+def quantile(values: Array, share: float, weights: Array) -> float:
+    """The value up to which a share of the weight lies; between two values, where the share is met exactly, their mean
+    (the quantile that scikit-learn's weighted metrics use)."""
+    order = np.argsort(values, kind="stable")
+    so_far, ordered = np.cumsum(weights[order]), values[order]
+    sought = share * so_far[-1]
+    place = min(int(np.searchsorted(so_far, sought * (1 - 1e-12), "left")), len(ordered) - 1)
+    exact = place + 1 < len(ordered) and math.isclose(so_far[place], sought, rel_tol=1e-12)
+    return float((ordered[place] + ordered[place + 1]) / 2 if exact else ordered[place])
+
+
+def _mse(truth: Array, prediction: Array, weights: Array | None = None) -> float:
     error = truth - prediction
-    return float(np.dot(error, error) / len(error))
+    return float(np.dot(error, error) / len(error)) if weights is None else _mean(error**2, weights)
+
+
+def _variance(values: Array, weights: Array | None) -> float:
+    return float(np.var(values)) if weights is None else _mean((values - _mean(values, weights)) ** 2, weights)
 
 
 def _explained(rest: float, spread: float) -> float:
@@ -370,9 +414,13 @@ def _explained(rest: float, spread: float) -> float:
     return 1.0 if rest == 0 else 0.0
 
 
-def _r2(truth: Array, prediction: Array) -> float:
-    centred = truth - truth.mean()
-    return _explained(_mse(truth, prediction) * len(truth), float(np.dot(centred, centred)))
+def _r2(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    centred = truth - _mean(truth, weights)
+    return _explained(_mse(truth, prediction, weights), _mse(centred, np.zeros_like(centred), weights))
+
+
+def _explained_variance(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    return _explained(_variance(truth - prediction, weights), _variance(truth, weights))
 
 
 def _not_negative(truth: Array, metric: str) -> None:
@@ -381,39 +429,52 @@ def _not_negative(truth: Array, metric: str) -> None:
         raise UndefinedMetric(f"{metric} is not defined for negative targets; the lowest is {lowest:g}.")
 
 
-def _rmsle(truth: Array, prediction: Array) -> float:
+def _rmse(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    return math.sqrt(_mse(truth, prediction, weights))
+
+
+def _mae(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    return _mean(np.abs(truth - prediction), weights)
+
+
+def _median_ae(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    errors = np.abs(truth - prediction)
+    return float(np.median(errors)) if weights is None else quantile(errors, 0.5, weights)
+
+
+def _rmsle(truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Negative predictions count as 0."""
     _not_negative(truth, "rmsle")
-    return float(np.sqrt(_mse(np.log1p(truth), np.log1p(np.maximum(prediction, 0.0)))))
+    return _rmse(np.log1p(truth), np.log1p(np.maximum(prediction, 0.0)), weights)
 
 
-def _mape(truth: Array, prediction: Array) -> float:
-    return float((np.abs(truth - prediction) / np.maximum(np.abs(truth), _TINY)).mean())
+def _mape(truth: Array, prediction: Array, weights: Array | None = None) -> float:
+    return _mean(np.abs(truth - prediction) / np.maximum(np.abs(truth), _TINY), weights)
 
 
-def _smape(truth: Array, prediction: Array) -> float:
+def _smape(truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Mean of 2 |error| / (|truth| + |prediction|); a row of two zeros counts 0."""
-    return float(_share(2 * np.abs(truth - prediction), np.abs(truth) + np.abs(prediction)).mean())
+    return _mean(_share(2 * np.abs(truth - prediction), np.abs(truth) + np.abs(prediction)), weights)
 
 
-def _poisson_deviance(truth: Array, prediction: Array) -> float:
+def _poisson_deviance(truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Predictions below 1e-9 count as that."""
     _not_negative(truth, "poisson_deviance")
     mean = np.maximum(prediction, 1e-9)
     ratio = np.where(truth > 0, truth, mean) / mean
-    return float(2 * (truth * np.log(ratio) - truth + mean).mean())
+    return 2 * _mean(truth * np.log(ratio) - truth + mean, weights)
 
 
-VALUES: dict[str, Callable[[Array, Array], float]] = {
-    "rmse": lambda truth, prediction: float(np.sqrt(_mse(truth, prediction))),
+VALUES: dict[str, Callable[..., float]] = {
+    "rmse": _rmse,
     "mse": _mse,
-    "mae": lambda truth, prediction: float(np.abs(truth - prediction).mean()),
+    "mae": _mae,
     "r2": _r2,
     "rmsle": _rmsle,
     "mape": _mape,
     "smape": _smape,
-    "median_ae": lambda truth, prediction: float(np.median(np.abs(truth - prediction))),
+    "median_ae": _median_ae,
     "max_error": lambda truth, prediction: float(np.abs(truth - prediction).max()),
-    "explained_variance": lambda truth, prediction: _explained(float(np.var(truth - prediction)), float(np.var(truth))),
+    "explained_variance": _explained_variance,
     "poisson_deviance": _poisson_deviance,
 }

@@ -168,6 +168,22 @@ def require_order(metric: str, classes: tuple[str, ...], ranked: bool) -> None:
         )
 
 
+def require_weighable(metric: str) -> None:
+    """Refuse a metric of classification or regression that has no form in which rows count differently.
+
+    Raises:
+        InputError: names the metric and those that have one.
+    """
+    from automl_agent.tasks import measures
+
+    if measures.known(metric) and not measures.weighable(metric):
+        others = [name for table in (CLASSIFICATION, REGRESSION) if metric in table for name in table]
+        raise InputError(
+            f"The metric {metric!r} has no form in which rows count differently, and here they do (--weight).",
+            hint=f"Use one of {', '.join(filter(measures.weighable, others))}, or do not weight the rows.",
+        )
+
+
 CLASSIFICATION = Metrics((spec.name, spec) for spec in _CLASSIFICATION)
 """Metrics of classification by name. With two classes `f1`, `precision`, `recall`, `average_precision` and
 `specificity` are of the positive class; with more they are means over the classes."""
@@ -185,7 +201,7 @@ _MANY = ("balanced_accuracy", "f1", "f1_macro", "f1_weighted", "recall_macro", "
 
 
 def score(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
-          threshold: Threshold = None) -> float:  # fmt: skip
+          threshold: Threshold = None, weights: Array | None = None) -> float:  # fmt: skip
     """The metric's value.
 
     Args:
@@ -194,22 +210,24 @@ def score(metric: str, truth: Array, prediction: Array, *, positive: int | None 
         prediction: probabilities (rows, classes), or values (rows,).
         positive: code of the positive class of a binary task; 1 when not given.
         threshold: for metrics on labels, see `measures.answers`; without it the likeliest class is answered.
+        weights: what each row counts, above 0 (rows,); all the same where it is left out.
 
     Raises:
         KeyError: when there is no such metric.
         ValueError: when there are no rows, or a prediction is missing or infinite.
         InputError: when the metric is not defined on these targets (RMSLE, Poisson deviance of negative values; costs
-            and the top rows where there are more than two classes).
+            and the top rows where there are more than two classes), or has no weighted form.
     """
     from automl_agent.tasks import measures
 
     try:
-        return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold)
+        return measures.score(metric, truth, prediction, 1 if positive is None else positive, threshold, weights)
     except measures.UndefinedMetric as error:
         raise InputError(str(error), hint="Use f1_macro." if "classes" in str(error) else "Use rmse.") from error
 
 
-def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
+def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+                   weights: Array | None = None) -> Threshold:  # fmt: skip
     """The threshold with the best score; of equally good ones the nearest to 0.5, or for costs to the one that is best
     for probabilities that mean what they say: alarm / (alarm + miss).
 
@@ -221,6 +239,7 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
         truth: class codes (rows,).
         prediction: probabilities (rows, classes).
         positive: code of the positive class; 1 when not given.
+        weights: what each row counts (rows,).
     """
     import numpy as np
 
@@ -235,7 +254,7 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
     hits = truth == code
     if hits.all() or not hits.any():
         return None
-    cuts, tables = measures.cuts(hits, prediction[:, code])
+    cuts, tables = measures.cuts(hits, prediction[:, code], weights)
     formula = measures.on_labels(metric)
     assert formula is not None
     scores = formula(tables, 1) * (1 if prices is None else -1)
@@ -244,7 +263,8 @@ def best_threshold(metric: str, truth: Array, prediction: Array, *, positive: in
     return float(cuts[winners[np.abs(cuts[winners] - usual).argmin()]])
 
 
-def best_decision(metric: str, truth: Array, prediction: Array) -> tuple[float, ...] | None:
+def best_decision(metric: str, truth: Array, prediction: Array, *, weights: Array | None = None
+                  ) -> tuple[float, ...] | None:  # fmt: skip
     """Of more than two classes, the numbers by which answers are best for the metric (`decisions.py`); it takes longer
     than a threshold, and few rows of a class make it worse than none: use it where the score is cross-fitted.
 
@@ -259,4 +279,4 @@ def best_decision(metric: str, truth: Array, prediction: Array) -> tuple[float, 
     formula = measures.on_labels(metric)
     if formula is None or len(np.unique(truth)) < prediction.shape[1]:
         return None
-    return (decisions.cuts if metric == "qwk" else decisions.class_weights)(formula, truth, prediction)
+    return (decisions.cuts if metric == "qwk" else decisions.class_weights)(formula, truth, prediction, weights)

@@ -104,12 +104,12 @@ def _checked_columns(request: Request, peek: Peek | None) -> Request:
     """
     if peek is None:
         return request
-    given = {"target": request.target, "time": request.time, "group": request.group}
+    given = {"target": request.target, "time": request.time, "group": request.group, "weight": request.weight}
     fixed: dict[str, str] = {what: require_column(name, peek, what) for what, name in given.items() if name}
     ignore = tuple(require_column(name, peek, "ignore") for name in request.ignore)
     target = fixed.get("target")
     by = tuple(dict.fromkeys(require_column(name, peek, "by") for name in request.by))
-    roles = {"time": (fixed.get("time"),), "group": (fixed.get("group"),), "ignore": ignore, "by": by}
+    roles = {role: (fixed.get(role),) for role in ("time", "group", "weight")} | {"ignore": ignore, "by": by}
     clash = next((what for what, names in roles.items() if target and target in names), None)
     if clash:
         raise InputError(f"Column {target!r} cannot be both target and {clash}.", hint="Choose one of them.")

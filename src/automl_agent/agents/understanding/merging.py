@@ -104,7 +104,7 @@ class _Filled:
     def _can_be_target(self, name: str) -> bool:
         column = self.look.table.column(name) if self.look.table else None
         assert isinstance(self.result, TaskSpec)
-        taken = {self.result.time, self.result.group, *self.result.ignore}
+        taken = {self.result.time, self.result.group, self.result.weight, *self.result.ignore}
         return column is not None and column.kind in TARGETS and name not in taken
 
     def explained(self, task: TaskSpec) -> TaskSpec:
@@ -182,7 +182,7 @@ def _with_roles(task: TaskSpec, claims: Claims) -> TaskSpec:
     """The task with the order, groups and unused columns that the rules did not see."""
     update: dict[str, str | tuple[str, ...]] = {}
     inferences = []
-    used = {task.target, task.time, task.group, *task.ignore}
+    used = {task.target, task.time, task.group, task.weight, *task.ignore}
     for name, claim in (("time", claims.time), ("group", claims.group)):
         if claim and getattr(task, name) is None and claim.value not in used:
             used.add(claim.value)

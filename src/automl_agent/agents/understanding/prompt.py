@@ -64,16 +64,16 @@ def likeliest(look: Look) -> tuple[str, Reading]:
 def _roles(
     request: Request, peek: Peek, target: str | None
 ) -> tuple[dict[str, str | None], tuple[str, ...], list[Inference]]:
-    """Time, group and ignored columns: given by the caller, or said in the words."""
+    """Time, group, weight and ignored columns: given by the caller, or said in the words."""
     said = said_roles(request.words, peek)
     inferences = []
-    found: dict[str, str | None] = {"time": request.time, "group": request.group}
-    for role in ("time", "group"):
+    found: dict[str, str | None] = {"time": request.time, "group": request.group, "weight": request.weight}
+    for role in ("time", "group", "weight"):
         columns = [name for name in said[role] if name != target]
         if found[role] is None and columns:
             found[role] = columns[0]
             inferences.append(_from_words(role, columns[0]))
-    used = {target, found["time"], found["group"], *request.ignore}
+    used = {target, *found.values(), *request.ignore}
     more = [name for name in said["ignore"] if name not in used]
     inferences += [_from_words("ignore", name) for name in more]
     asked = listed_targets(request.words, peek)
@@ -105,9 +105,23 @@ def _told_apart(request: Request, peek: Peek, target: str | None, family: TaskFa
 
 
 def _from_words(role: str, column: str) -> Inference:
-    what = {"time": "order the rows by", "group": "keep rows together by", "ignore": "leave out",
-            "by": "tell scores apart by"}[role]  # fmt: skip
+    what = {"time": "order the rows by", "group": "keep rows together by", "weight": "weight the rows by",
+            "ignore": "leave out", "by": "tell scores apart by"}[role]  # fmt: skip
     return Inference(field=role, value=column, reason=f"The words say to {what} '{column}'.")
+
+
+def _require_weights(column: str, family: TaskFamily, families: Mapping[str, TaskFamily]) -> None:
+    """Refuse weights of rows where a family cannot use them.
+
+    Raises:
+        InputError: names the column and the families that can.
+    """
+    if not family.weighs:
+        able = " and ".join(other.title for other in families.values() if other.weighs) or "none that is installed"
+        raise InputError(
+            f"Rows cannot be weighted (here by {column!r}) in {family.title}.",
+            hint=f"Families that can: {able}. Leave the weight out, or choose one with --family.",
+        )
 
 
 # ---------------------------------------------------------------- metric
@@ -173,6 +187,8 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
     metric, why = _metric(request, family, reading, constraints, families)
     columns, ignore, said = _roles(request, peek, reading.target)
     by, told, refused = _told_apart(request, peek, reading.target, family)
+    if columns["weight"]:
+        _require_weights(columns["weight"], family, families)
     wishes = read_models(words, names)
     long = (f"Only the first {LONGEST} characters of the request were read.",) if len(words) == LONGEST else ()
     inferences = [inference for inference in reading.inferences if not (why and inference.field == "metric")]
@@ -194,6 +210,7 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
         deliverables=read_deliverables(words),
         time=columns["time"],
         group=columns["group"],
+        weight=columns["weight"],
         ignore=ignore,
         by=by,
         options={**reading.options, **request.options},
@@ -205,7 +222,7 @@ def _task(request: Request, family: TaskFamily, peek: Peek, reading: Reading, fa
 def _given(request: Request) -> list[Inference]:
     """What the caller fixed."""
     given = {"family": request.family, "target": request.target, "positive": request.positive, "time": request.time,
-             "group": request.group}  # fmt: skip
+             "group": request.group, "weight": request.weight}  # fmt: skip
     return [Inference(field=field, value=value, reason="Given by the caller.", by="user")
             for field, value in given.items() if value]  # fmt: skip
 

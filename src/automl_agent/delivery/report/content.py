@@ -148,7 +148,15 @@ class ReportContent:
     def truth(self) -> Array | None:
         """Targets of the test rows."""
         truth = _array(self.grade_folder / "truth.npy")
-        return None if truth is None else targets(truth)
+        if truth is None:
+            return None
+        return targets(truth).astype("int64") if self.classes and truth.ndim == 2 else targets(truth)
+
+    @cached_property
+    def weights(self) -> Array | None:
+        """What each test row counts; `None` where all count the same."""
+        truth = _array(self.grade_folder / "truth.npy") if self.task.weight else None
+        return truth[:, 1] if truth is not None and truth.ndim == 2 else None
 
     @cached_property
     def scores(self) -> Array | None:

@@ -104,9 +104,9 @@ def _test(content: ReportContent) -> list[Picture]:
         right, probability = truth == content.positive, scores[:, content.positive]
         others = content.grade.others | {content.grade.metric: content.grade.score}
         drawn += [
-            ("ROC curve", "", quality.roc(right, probability, others.get("roc_auc"))),
+            ("ROC curve", "", quality.roc(right, probability, others.get("roc_auc"), content.weights)),
             ("Precision and recall", "Dashed: the share of positive rows.",
-             quality.precision_recall(right, probability, others.get("average_precision"))),
+             quality.precision_recall(right, probability, others.get("average_precision"), content.weights)),
             ("Calibration", "Do predicted probabilities mean what they say?", quality.calibration(right, probability)),
         ]  # fmt: skip
     return _some(*drawn)

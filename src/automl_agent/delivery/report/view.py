@@ -32,10 +32,9 @@ from automl_agent.records import Breakdown, ConstraintCheck
 
 _OPTIONS = {
     "target": "--target COLUMN", "positive": "--positive VALUE", "metric": "--metric NAME", "time": "--time COLUMN",
-    "group": "--group COLUMN", "ignore": "--ignore COLUMN", "by": "--by COLUMN", "dataset": "--data PATH",
-    "data": "--data PATH",
-    "family": "--family NAME", "test_data": "--test-data PATH", "budget": "--budget SECONDS", "based_on": "--from RUN",
-    "order": "--set order=LOW,MEDIUM,HIGH",
+    "group": "--group COLUMN", "weight": "--weight COLUMN", "ignore": "--ignore COLUMN", "by": "--by COLUMN",
+    "dataset": "--data PATH", "data": "--data PATH", "family": "--family NAME", "test_data": "--test-data PATH",
+    "budget": "--budget SECONDS", "based_on": "--from RUN", "order": "--set order=LOW,MEDIUM,HIGH",
 }  # fmt: skip
 _COLUMNS_SHOWN = 300
 _KINDS = {"category": "categories", "boolean": "yes/no columns", "text": "texts"}
@@ -168,6 +167,7 @@ def _data(content: ReportContent) -> dict[str, Any]:
         ("Feature columns", f"{number(profile.columns)} ({', '.join(kinds)})" if kinds else number(profile.columns)),
         ("Split", profile.split or DASH),
         ("Folds", number(profile.folds)),
+        *([("Rows are weighted by", content.task.weight)] if content.task.weight else []),
         *((_TARGET_FACTS.get(name, title(name)), _target_fact(name, value)) for name, value in profile.target.items()),
     ]
     columns = [
@@ -235,7 +235,7 @@ def _test(content: ReportContent) -> dict[str, Any]:
     rows += [(title(name), number(value)) for name, value in grade.others.items() if name != grade.metric]
     if grade.coverage is not None:
         rows.append(("Targets inside the 90 % prediction interval", percent(grade.coverage)))
-    return {"metrics": rows, "classes": _per_class(content)}
+    return {"metrics": rows, "classes": _per_class(content), "weight": content.task.weight}
 
 
 def _per_class(content: ReportContent) -> list[dict[str, str]]:

@@ -43,28 +43,38 @@ class Rows:
     """Whether these are the very rows of the first training."""
     files: Path | None = None
     """Folder of what candidates read besides the rows."""
+    weight: np.ndarray | None = None
+    """What each row counts, above 0, where the schema names a column for it."""
 
 
-def fingerprint(frame: pd.DataFrame, target: np.ndarray) -> str:
-    """Hash of typed rows and targets."""
+def fingerprint(frame: pd.DataFrame, target: np.ndarray, weight: np.ndarray | None = None) -> str:
+    """Hash of typed rows, targets and weights."""
     digest = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     digest.update("\n".join(frame.columns).encode())
     digest.update(np.ascontiguousarray(target, dtype=np.float64).tobytes())
+    if weight is not None:
+        digest.update(np.ascontiguousarray(weight, dtype=np.float64).tobytes())
     return digest.hexdigest()
 
 
 def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Rows:
-    """Read a table with the columns of the schema and its target."""
+    """Read a table with the columns of the schema, its target and, where rows are weighted, their weights."""
     reader = load_module(root, solution["reader"])
     raw = reader.read(str(file), schema["read"])
     if schema["target"] and schema["target"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
+    if schema.get("weight") and schema["weight"] not in raw.columns:
+        raise ValueError(f"{file} has no column {schema['weight']!r}, the weight of each row.")
     stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
     if stored.max(initial=-1) < len(raw):
         frame, target = split(reader, raw.iloc[stored], schema)
-        if fingerprint(frame, target) == solution["fingerprint"]:
+        try:
+            weight = weights(reader, raw.iloc[stored], schema)
+        except ValueError:  # rows of another table: below they are read without those that have no target
+            weight = None
+        if fingerprint(frame, target, weight) == solution["fingerprint"]:
             folds = np.load(root / "oof" / "folds.npy", allow_pickle=False)
-            return Rows(frame, target, folds, stored, original=True, files=root / "files")
+            return Rows(frame, target, folds, stored, original=True, files=root / "files", weight=weight)
     files = other_files(reader, schema, solution, file)
     frame, target = split(reader, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
@@ -74,9 +84,15 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
             f"{file}: the target {schema['target']!r} holds {sorted(strange)[:3]}, which is new to the model."
         )
     positions = np.flatnonzero(~missing)
+    try:
+        weight = weights(reader, raw.iloc[positions], schema)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    if weight is not None:  # a row that counts nothing takes no part, as in the first training
+        positions, weight = positions[weight > 0], weight[weight > 0]
     frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
     folds = getattr(reader, "new_folds", new_folds)(frame, target, schema, solution)
-    return Rows(frame, target, folds, positions, original=False, files=files)
+    return Rows(frame, target, folds, positions, original=False, files=files, weight=weight)
 
 
 def other_files(reader: Any, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Path | None:
@@ -97,13 +113,19 @@ def split(reader: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> tuple[pd.Da
     return frame, target
 
 
+def weights(reader: Any, raw: pd.DataFrame, schema: dict[str, Any]) -> np.ndarray | None:
+    """What each row counts; `None` where all count the same."""
+    return reader.encode_weights(raw[schema["weight"]], schema) if schema.get("weight") else None
+
+
 def read_folder(root: Path, schema: dict[str, Any], solution: dict[str, Any], folder: Path) -> Rows:
     """Read the training rows that automl_agent prepared."""
     frame = load_module(root, solution["reader"]).typed(pd.read_parquet(folder / "train.parquet"), schema)
     target, folds, positions = (
         np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("target", "folds", "rows")
     )
-    return Rows(frame, target, folds, positions, original=True, files=folder)
+    weight = np.load(folder / "weight.npy", allow_pickle=False) if schema.get("weight") else None
+    return Rows(frame, target, folds, positions, original=True, files=folder, weight=weight)
 
 
 def new_folds(_frame: pd.DataFrame, target: np.ndarray, schema: dict[str, Any], solution: dict[str, Any]) -> np.ndarray:
@@ -134,7 +156,8 @@ def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: di
     fixed = json.loads(params.read_text(encoding="utf-8")) if params.exists() else member["params"]
     task = task_of(solution) | ({"files": str(rows.files)} if solution.get("files") else {})
     model = module.Model(task, fixed, member["steps"], solution["seed"])
-    model.fit(rows.frame[train].reset_index(drop=True), rows.target[train])
+    weighted = () if rows.weight is None else (rows.weight[train],)
+    model.fit(rows.frame[train].reset_index(drop=True), rows.target[train], *weighted)
     valid = rows.frame[rows.folds == fold].reset_index(drop=True)
     return model, np.asarray(model.predict(valid), dtype=np.float64) if len(valid) else np.zeros(0)
 
@@ -175,7 +198,7 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         (out / "files").mkdir(exist_ok=True)
         shutil.copyfile(Path(rows.files or root) / name, out / "files" / name)
     shape = (len(rows.target), *([len(solution["classes"])] if solution["classes"] else []))
-    total, weights = np.zeros(shape), np.zeros(len(rows.target))
+    total, parts = np.zeros(shape), np.zeros(len(rows.target))
     for member in solution["members"]:
         oof = np.full(shape, np.nan)
         for fold in sorted({*member["folds"], *member["validated"]}):
@@ -191,13 +214,15 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         np.save(out / "oof" / f"{member['id']}.npy", oof)
         seen = np.isfinite(oof).reshape(len(oof), -1).all(axis=1)
         total[seen] += member["weight"] * oof[seen]
-        weights[seen] += member["weight"]
-    seen = weights > 0
-    prediction = total[seen] / weights[seen].reshape(-1, *[1] * (total.ndim - 1))
+        parts[seen] += member["weight"]
+    seen = parts > 0
+    prediction = total[seen] / parts[seen].reshape(-1, *[1] * (total.ndim - 1))
+    weight = None if rows.weight is None else rows.weight[seen]
     if isinstance(solution["spread"], float):
         residuals = np.abs(rows.target[seen] - prediction)
-        solution = solution | {"spread": float(np.quantile(residuals, 0.9))}
-    value = score(solution, rows.target[seen], prediction) if measures.known(solution["metric"]) else None
+        spread = np.quantile(residuals, 0.9) if weight is None else measures.quantile(residuals, 0.9, weight)
+        solution = solution | {"spread": float(spread)}
+    value = score(solution, rows.target[seen], prediction, weight) if measures.known(solution["metric"]) else None
     own = getattr(load_module(root, solution["reader"]), "score", None)
     if value is None and own is not None:
         value = own(solution["metric"], rows.frame[seen], rows.target[seen], prediction, schema)
@@ -205,16 +230,18 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
     return value
 
 
-def score(solution: dict[str, Any], truth: np.ndarray, prediction: np.ndarray) -> float:
+def score(solution: dict[str, Any], truth: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None = None
+          ) -> float:  # fmt: skip
     """The solution's metric of probabilities (rows, classes) or values (rows,)."""
     positive = task_of(solution)["positive"]
     return measures.score(solution["metric"], truth, prediction, 1 if positive is None else positive,
-                          solution.get("threshold"))  # fmt: skip
+                          solution.get("threshold"), weight)  # fmt: skip
 
 
 def write_rest(out: Path, solution: dict[str, Any], schema: dict[str, Any], rows: Rows, value: float | None) -> None:
     """Everything of a bundle that is neither code nor a fitted model."""
-    write_json(out / "model" / "solution.json", solution | {"fingerprint": fingerprint(rows.frame, rows.target)})
+    own = {"fingerprint": fingerprint(rows.frame, rows.target, rows.weight)}
+    write_json(out / "model" / "solution.json", solution | own)
     if not rows.original:
         schema = refreshed(schema, rows.frame)
         more = getattr(load_module(out, solution["reader"]), "refreshed", None)
@@ -247,7 +274,7 @@ def refreshed(schema: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Train the bundle's models again.")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="table with the target column")
+    source.add_argument("--data", type=Path, help="table with the target column, and the weights if any")
     source.add_argument("--folder", type=Path, help="data folder of automl_agent")
     parser.add_argument("--out", type=Path, default=Path("retrained"), help="folder of the new bundle")
     parser.add_argument("--verify", action="store_true", help="compare with the stored predictions; writes nothing")

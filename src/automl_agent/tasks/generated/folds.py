@@ -64,6 +64,8 @@ def _fill(shop: Workshop, candidate: Candidate, arguments: dict[str, Any], part:
     write_frame(part.train, shop.inputs / "train.parquet")
     write_frame(part.valid, shop.inputs / "valid.parquet")
     np.save(shop.inputs / "target.npy", part.target, allow_pickle=False)
+    if part.weight is not None:
+        np.save(shop.inputs / "weight.npy", part.weight, allow_pickle=False)
     job = {"candidate": candidate.path.stem, "arguments": arguments}
     (shop.inputs / "job.json").write_text(json.dumps(job, ensure_ascii=False), encoding="utf-8")
 

@@ -26,6 +26,7 @@ from automl_agent.tasks.tables.selecting import (
 from automl_agent.tasks.tables.several import COMBINATIONS
 from automl_agent.tasks.tables.sources import ACCEPTED, Source, Sources, find_sources
 from automl_agent.tasks.tables.targets import find_column, read_target
+from automl_agent.tasks.tables.weighting import counted, row_weights
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -120,19 +121,22 @@ def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findin
     from automl_agent.tasks.tables.shared.table_io import typed
 
     roles, decimal, classes = find_roles(task, table, source.name), table.options["decimal"], kind == "classification"
-    series = table.frame[roles.target]
+    frame = counted(table.frame, roles.weight, table.options, findings)
+    series = frame[roles.target]
     target = read_target(
         series, find_kind(series, decimal, roles.target), classes=classes, positive=task.positive, decimal=decimal,
         order=str(task.options.get(ORDER) or ""), combinations=bool(task.options.get(COMBINATIONS)), words=task.words,
     )  # fmt: skip
     labelled = target.codes >= 0 if classes else target.codes == target.codes
-    frame = table.frame if labelled.all() else table.frame[labelled]
+    frame = frame if labelled.all() else frame[labelled]
     selection = ways.select(frame, roles, decimal)
     findings += [*target.findings, *selection.findings]
     schema = {"family": task.family, "kind": kind, "target": roles.target, "classes": list(target.classes),
               "positive": target.positive, "ranked": target.ranked, "ordered": False, "read": table.options,
               "columns": draft_columns(selection.kept), "dropped": [], **ways.schema}  # fmt: skip
-    rows = Rows(typed(frame, schema), target.codes[labelled], frame.index.to_numpy().astype("int64"))
+    schema |= {"weight": roles.weight} if roles.weight else {}
+    weight = row_weights(frame, schema, source.name, findings)
+    rows = Rows(typed(frame, schema), target.codes[labelled], frame.index.to_numpy().astype("int64"), weight)
     return schema, rows, selection, {"times": _times(frame, roles, decimal), "groups": _groups(frame, roles)}
 
 
@@ -217,15 +221,20 @@ def _own_test(table: Table, source: Source, sure: bool, schema: dict[str, Any], 
         text = f"columns that the test data lack, taken as missing there: {', '.join(missing[:5])}"
         findings.append(Finding(kind="missing_column", columns=missing, count=len(missing), text=text, action="kept"))
     read = {**schema["read"], "decimal": table.options["decimal"]}
-    codes = encode_target(table.frame[target], {**schema, "read": read})
+    weighed = schema.get("weight")
+    if weighed:
+        weighed = find_column(weighed, names, f"the weight, in the test data {source.name!r}")
+    frame = counted(table.frame, weighed, read, findings)
+    codes = encode_target(frame[target], {**schema, "read": read})
     labelled = codes >= 0 if schema["classes"] else codes == codes
     if not labelled.any():
         raise InputError(f"No row of the test data {source.name!r} has a target that occurs in the training data.")
     if lost := int((~labelled).sum()):
         text = f"{lost} rows of the test data have no target, or one that the training data do not have"
         findings.append(Finding(kind="missing_target", columns=(target,), count=lost, text=text, action="dropped"))
-    frame = table.frame[labelled]
-    return Rows(typed(frame, {**schema, "read": read}), codes[labelled], frame.index.to_numpy().astype("int64"))
+    frame = frame[labelled]
+    weight = row_weights(frame, {**schema, "read": read} | ({"weight": weighed} if weighed else {}), source.name, [])
+    return Rows(typed(frame, {**schema, "read": read}), codes[labelled], frame.index.to_numpy().astype("int64"), weight)
 
 
 def _learned_classes(schema: dict[str, Any], train: Rows, test: Rows, findings: list[Finding]) -> tuple[Rows, Rows]:

@@ -25,6 +25,8 @@ class Dataset:
     target: Array
     folds: Array
     schema: dict[str, Any]
+    weight: Array | None = None
+    """What each row counts, where rows are weighted."""
 
 
 def load(folder: Path) -> Dataset:
@@ -39,7 +41,13 @@ def _load(folder: str, _stamp: int) -> Dataset:
     path = Path(folder)
     schema = json.loads((path / "schema.json").read_text(encoding="utf-8"))
     target, folds = (np.load(path / f"{name}.npy", allow_pickle=False) for name in ("target", "folds"))
-    return Dataset(read_typed(path / "train.parquet", schema), target, folds, schema)
+    return Dataset(read_typed(path / "train.parquet", schema), target, folds, schema, _weight(path / "weight.npy"))
+
+
+def _weight(path: Path) -> Array | None:
+    import numpy as np
+
+    return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
 def read_typed(path: Path, schema: dict[str, Any]) -> pd.DataFrame:
@@ -91,6 +99,7 @@ def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> Fold
         target=data.target[train],
         valid=data.frame.iloc[valid].reset_index(drop=True),
         valid_rows=valid,
+        weight=None if data.weight is None else data.weight[train],
     )
 
 
@@ -121,11 +130,8 @@ def describe(folder: Path, metric: str) -> dict[str, Any]:
 
 
 def training_truth(folder: Path) -> Array:
-    """Targets of all training rows, in row order."""
-    import numpy as np
-
-    truth: Array = np.load(folder / "target.npy", allow_pickle=False)
-    return truth
+    """Targets of all training rows, in row order; where rows are weighted, (rows, 2) with the weights beside them."""
+    return _truth(folder / "target.npy", folder / "weight.npy")
 
 
 def test_inputs(folder: Path) -> pd.DataFrame:
@@ -134,8 +140,13 @@ def test_inputs(folder: Path) -> pd.DataFrame:
 
 
 def test_truth(private: Path) -> Array:
-    """Targets of the locked test rows: for the grader only."""
+    """The same of the locked test rows: for the grader only."""
+    return _truth(private / "test_target.npy", private / "test_weight.npy")
+
+
+def _truth(target: Path, weight: Path) -> Array:
     import numpy as np
 
-    truth: Array = np.load(private / "test_target.npy", allow_pickle=False)
-    return truth
+    truth: Array = np.load(target, allow_pickle=False)
+    weights = _weight(weight)
+    return truth if weights is None else np.stack([truth.astype(np.float64), weights], axis=1)

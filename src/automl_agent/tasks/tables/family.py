@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import DataProfile, Request, TaskSpec
 from automl_agent.tasks import metrics
 from automl_agent.tasks.base import Family
-from automl_agent.tasks.family import Peek, Reading
+from automl_agent.tasks.family import Peek, Reading, targets
 from automl_agent.tasks.tables.blueprints import BLUEPRINTS
 from automl_agent.tasks.tables.interpreting import Kind, interpret
 from automl_agent.tasks.tables.steps import data_steps
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from automl_agent.tasks.measures import Threshold
+
+    Array = npt.NDArray[Any]
 
 
 class TableFamily(Family):
@@ -20,6 +28,7 @@ class TableFamily(Family):
     probe = ("lightgbm", "linear")
     blueprints = BLUEPRINTS
     ships = "folds"
+    weighs = True
     code = ("features", "model", "program")
     subgroups = True
 
@@ -40,3 +49,26 @@ class TableFamily(Family):
 
         assert self.kind != "clustering"
         return acquiring.acquire(task, request, folder, private, seed=seed, test_share=test_share, kind=self.kind)
+
+    def score(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None,
+              threshold: Threshold = None) -> float:  # fmt: skip
+        return metrics.score(
+            metric, self._targets(truth), prediction, positive=positive, threshold=threshold,
+            weights=self.weights(truth),
+        )  # fmt: skip
+
+    def threshold(self, metric: str, truth: Array, prediction: Array, *, positive: int | None = None) -> Threshold:
+        return metrics.best_threshold(
+            metric, self._targets(truth), prediction, positive=positive, weights=self.weights(truth)
+        )
+
+    def decision(self, metric: str, truth: Array, prediction: Array) -> Threshold:
+        return metrics.best_decision(metric, self._targets(truth), prediction, weights=self.weights(truth))
+
+    def weights(self, truth: Array) -> Array | None:
+        return truth[:, 1] if truth.ndim == 2 else None
+
+    def _targets(self, truth: Array) -> Array:
+        """Class codes or values: beside weights, codes are stored as floats."""
+        found = targets(truth)
+        return found.astype("int64") if self.kind == "classification" and truth.ndim == 2 else found

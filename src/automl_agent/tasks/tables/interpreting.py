@@ -62,8 +62,8 @@ def interpret(request: Request, peek: Peek | None, *, kind: Kind, metrics: Mappi
         return Reading(0.0)
     words = text.composed(request.words)
     said = said_roles(words, peek)
-    used = {*request.ignore, *request.by, *said["ignore"], *said["group"], *said["time"], request.time or ""}
-    used.add(request.group or "")
+    used = {*request.ignore, *request.by, *(name for role in said if role != "by" for name in said[role])}
+    used |= {request.time or "", request.group or "", request.weight or ""}
     matches = _matches(request, words, peek, metrics, used)
     if not request.target and (question := _several(words, peek, matches, used)):
         return Reading(_unsure(words, kind), question=question)

@@ -25,9 +25,12 @@ class Rows:
     target: Array
     positions: Array
     """Where they stand in the file as read."""
+    weight: Array | None = None
+    """What each row counts, where rows are weighted."""
 
     def take(self, rows: Array) -> Rows:
-        return Rows(self.frame.iloc[rows].reset_index(drop=True), self.target[rows], self.positions[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.frame.iloc[rows].reset_index(drop=True), self.target[rows], self.positions[rows], weight)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ def write(materials: Materials, folder: Path, private: Path) -> None:
     for name, rows in (("train", materials.train), ("test", materials.test)):
         rows.frame.to_parquet(folder / f"{name}.parquet", index=False)
     np.save(private / "test_target.npy", materials.test.target)
+    for path, weight in ((folder / "weight.npy", materials.train.weight),
+                         (private / "test_weight.npy", materials.test.weight)):  # fmt: skip
+        if weight is not None:
+            np.save(path, weight)
     arrays = {"target": materials.train.target, "folds": materials.folds, "rows": materials.train.positions,
               "test_rows": materials.test.positions}  # fmt: skip
     for name, values in arrays.items():
@@ -76,7 +83,7 @@ def write(materials: Materials, folder: Path, private: Path) -> None:
 
 
 def fingerprint(materials: Materials) -> str:
-    """Hash of what a trial depends on: the typed rows, targets, folds and test rows, and the kinds of columns."""
+    """Hash of what a trial depends on: the typed rows, targets, weights, folds and test rows, and kinds of columns."""
     digest = hashlib.sha256()
     for values in (
         row_hashes(materials.train.frame),
@@ -85,6 +92,9 @@ def fingerprint(materials: Materials) -> str:
         row_hashes(materials.test.frame),
     ):
         digest.update(values.tobytes())
+    for weight in (materials.train.weight, materials.test.weight):
+        if weight is not None:
+            digest.update(weight.tobytes())
     schema = {key: materials.schema[key] for key in ("kind", "target", "classes", "positive", "ordered")}
     columns = [[column["name"], column["kind"]] for column in materials.schema["columns"]]
     digest.update(json.dumps([schema, columns], sort_keys=True).encode())

@@ -25,6 +25,7 @@ class Roles:
     target: str
     time: str | None = None
     group: str | None = None
+    weight: str | None = None
     ignore: tuple[str, ...] = ()
 
 
@@ -44,13 +45,18 @@ def find_roles(task: TaskSpec, table: Table, source: str) -> Roles:
         )
     time = find_column(task.time, names, "the time") if task.time else None
     group = find_column(task.group, names, "the group") if task.group else None
-    for role, name in (("time", time), ("group", group)):
+    weight = find_column(task.weight, names, "the weight") if task.weight else None
+    for role, name in (("time", time), ("group", group), ("weight", weight)):
         if name == target:
             raise InputError(f"Column {target!r} cannot be both the target and the {role}.")
+    if weight and weight in table.repeated:
+        raise InputError(
+            f"Column {weight!r}, the weight, stands more than once in {source!r}.", hint="Rename one of them."
+        )
     ignore = tuple(find_column(name, names, "to ignore") for name in task.ignore)
     if target in ignore:
         raise InputError(f"Column {target!r} cannot be both the target and ignored.")
-    return Roles(target, time, group, ignore)
+    return Roles(target, time, group, weight, ignore)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ def select_columns(frame: pd.DataFrame, roles: Roles, decimal: str) -> Selection
     dropped = dict.fromkeys(roles.ignore, "ignored")
     if roles.group:
         dropped[roles.group] = "group"
+    if roles.weight:
+        dropped[roles.weight] = "weight"
     findings: list[Finding] = []
     for name in map(str, frame.columns):
         if name == roles.target or name in dropped:
@@ -96,7 +104,8 @@ def select_columns(frame: pd.DataFrame, roles: Roles, decimal: str) -> Selection
 def _why_none(dropped: dict[str, str]) -> str:
     """Why each column was left out, the first five of them."""
     reasons = {"id": "names rows", "constant": "has one value only", "empty": "is empty", "ignored": "is ignored",
-               "nested": "holds lists or objects", "time": "orders the rows", "group": "groups the rows"}  # fmt: skip
+               "nested": "holds lists or objects", "time": "orders the rows", "group": "groups the rows",
+               "weight": "weights the rows"}  # fmt: skip
     parts = [f"{name!r} {reasons.get(reason, reason)}" for name, reason in list(dropped.items())[:5]]
     return f"Left out: {', '.join(parts)}." if parts else ""
 

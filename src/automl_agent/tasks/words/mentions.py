@@ -1,4 +1,5 @@
-"""Where a sentence names columns, and what it says of each: predict it, use it, leave it out, group or sort by it.
+"""Where a sentence names columns, and what it says of each: predict it, use it, leave it out, group, sort or weight by
+it.
 
 A mention gets the role of the last marker before it in its sentence: in "predict price from carat, ignoring table" the
 markers are `predict`, `from` and `ignoring`.
@@ -16,8 +17,10 @@ from automl_agent.tasks.family import Peek
 from automl_agent.tasks.words import text as tx
 from automl_agent.tasks.words.breakdown import told_apart
 
-Role = Literal["goal", "feature", "ignore", "group", "time", "by", "none"]
+Role = Literal["goal", "feature", "ignore", "group", "time", "weight", "by", "none"]
 
+_ROWS = r"(?:rows?|samples?|records?|observations?|examples?|instances?|cases?|respondents?|entries|lines?|data)"
+_OF_ROWS = rf"(?:(?:sampl(?:e|ing)|survey|design|frequency|importance|inverse[- ]probability|{_ROWS})(?:'s)?[ -])"
 _MARKERS: dict[Role, str] = {
     "ignore": r"ignor\w*|without(?: (?:using|the use of))?|exclud\w*|except(?: for)?|leav\w* out"
     r"|drop(?:ping)?(?![ -](?:in|of|out|off|rate))|omit\w*|(?:do not|don't|dont|never|must not|not) (?:use|using"
@@ -28,6 +31,16 @@ _MARKERS: dict[Role, str] = {
     "time": r"(?:order|sort|arrang)(?:ed|ing|s)?(?: in time)? by|(?:time|date) (?:column|index)(?: is)?"
     r"|time[- ]?stamps?(?: (?:column|is|are|in))+|chronological\w*(?: order)?(?: (?:by|of))?|in time order(?: (?:by"
     r"|of))?|split (?:by time|in time|on time)(?: (?:on|using|by))?|sortiert nach|trie\w* par|ordenad\w* por",
+    "weight": r"(?<!f1 )(?<!score )(?<!precision )(?<!recall )(?<!auc )(?<!average )weighted (?:by|with|using"
+    r"|according to)"
+    rf"|(?:re)?weight(?:ing|s)? (?:(?:the|each|all|every|my|our) )?(?:training )?{_ROWS} (?:by|with|using|according to)"
+    rf"|weights(?: (?:of|for) (?:the|each|all|every|my|our) {_ROWS})? (?:in|(?:are|stand|come)(?: (?:given|stored|kept"
+    r"|found))?(?: (?:in|by|from))?)"
+    rf"|{_OF_ROWS}weights?(?: columns?(?: is)?|:| (?:is|are|stands?|comes?)(?: (?:given|stored|kept|found))?"
+    r"(?: (?:in|by|from))?)"
+    r"|weights? column(?: is)?"
+    rf"|(?:each|every) {_ROWS} (?:counts?|weighs?|is counted)(?: (?:as|for|by))?"
+    r"|gewichte\w* (?:nach|mit|durch)|ponder\w* (?:par|por|con|avec)",
     "feature": r"from|using|uses?|based (?:up)?on|given|knowing|by means of|features?|inputs?|predictors?"
     r"|depend(?:s|ing)? on|as a function of|with|via|mit|aus|anhand|mittels|basierend auf|a partir de|avec|con"
     r"|usando|segun|selon|utilisant",
@@ -60,6 +73,12 @@ _PASSIVE = re.compile(
     r"|outcome|response|dependent"
     r"|what|prediction target|column to predict))"
 )
+_AS_WEIGHT = re.compile(
+    r"[\"'`”»)]*(?: (?:column|variable|field))?,? (?:(?:is|are|holds?|contains?|gives?|has|stores?) (?:the |our |my )?"
+    rf"(?:{_OF_ROWS}weights?\b|weights (?:of|for) (?:the|each|all|every) {_ROWS})"
+    rf"|(?:used |serv(?:es?|ing) )?as (?:the |a |our |my )?{_OF_ROWS}?weight(?:s|ing)?\b)"
+)
+"""After a column: "use w as weights", "w holds the sample weights"."""
 _QUOTES = "\"'`“”«»„‘’[]"
 
 
@@ -110,6 +129,8 @@ def role_at(words: str, start: int, end: int) -> tuple[Role, str, bool]:
     passive = _PASSIVE.match(flat, end, stop)
     if passive:
         return "goal", passive.group().strip(" ,\"'`”»)"), True
+    if weight := _AS_WEIGHT.match(flat, end, stop):
+        return "weight", weight.group().strip(" ,\"'`”»)"), True
     if said := told_apart(flat, begin, start):
         return "by", said, True
     known = markers(words)
@@ -118,7 +139,7 @@ def role_at(words: str, start: int, end: int) -> tuple[Role, str, bool]:
         return "none", "", False
     marker = known[last]
     direct = _FILLERS.fullmatch(flat, marker.end, start) is not None
-    if marker.role in ("group", "time") and not direct:
+    if marker.role in ("group", "time", "weight") and not direct:
         return "none", "", False
     return marker.role, marker.text, direct
 
@@ -193,10 +214,10 @@ def _heads(words: str, found: list[Mention]) -> list[Mention]:
 
 
 def said_roles(words: str, peek: Peek) -> dict[Role, tuple[str, ...]]:
-    """Columns that the words leave out, group by or order by, or want scores told apart by."""
-    found: dict[Role, list[str]] = {"ignore": [], "group": [], "time": [], "by": []}
+    """Columns that the words leave out, group by, order by or weight by, or want scores told apart by."""
+    found: dict[Role, list[str]] = {"ignore": [], "group": [], "time": [], "weight": [], "by": []}
     for mention in mentions(words, peek):
-        single = mention.role in ("group", "time")
+        single = mention.role in ("group", "time", "weight")
         if mention.role in found and mention.column not in found[mention.role] and not (single and found[mention.role]):
             found[mention.role].append(mention.column)
     return {role: tuple(columns) for role, columns in found.items()}

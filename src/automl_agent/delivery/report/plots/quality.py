@@ -123,9 +123,9 @@ def residuals(truth: Array, predicted: Array) -> str:
     return canvas.svg(axes, "residuals", f"Residuals: median {middle}; nine of ten lie between {low} and {high}.")
 
 
-def roc(truth: Array, probability: Array, area: float | None) -> str:
-    """`truth` is boolean, `probability` that of the positive class."""
-    hits, alarms, _ = _sweep(truth, probability)
+def roc(truth: Array, probability: Array, area: float | None, weights: Array | None = None) -> str:
+    """`truth` is boolean, `probability` that of the positive class, `weights` what each row counts."""
+    hits, alarms, _ = _sweep(truth, probability, weights)
     axes = _square()
     axes.plot([0, 1], [0, 1], color=canvas.MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.plot([0, *alarms], [0, *hits], color=canvas.ACCENT, linewidth=2, clip_on=False)
@@ -134,10 +134,10 @@ def roc(truth: Array, probability: Array, area: float | None) -> str:
     return canvas.svg(axes, "roc", f"ROC curve of the test rows.{told}")
 
 
-def precision_recall(truth: Array, probability: Array, area: float | None) -> str:
-    hits, _, precision = _sweep(truth, probability)
+def precision_recall(truth: Array, probability: Array, area: float | None, weights: Array | None = None) -> str:
+    hits, _, precision = _sweep(truth, probability, weights)
     axes = _square()
-    axes.axhline(float(truth.mean()), color=canvas.MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.axhline(float(np.average(truth, weights=weights)), color=canvas.MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.step([0, *hits], [precision[0], *precision], where="pre", color=canvas.ACCENT, linewidth=2, clip_on=False)
     canvas.names(axes, "recall", "precision")
     told = f" Average precision {number(area)}." if area is not None else ""
@@ -205,13 +205,13 @@ def _thin(rows: int) -> Array:
     )
 
 
-def _sweep(truth: Array, probability: Array) -> tuple[Array, Array, Array]:
+def _sweep(truth: Array, probability: Array, weights: Array | None) -> tuple[Array, Array, Array]:
     """True positive rate, false positive rate and precision at every threshold, from strict to lax; at most 400."""
     order = np.argsort(-probability, kind="stable")
     last = np.append(np.diff(probability[order]) != 0, True)  # equal probabilities are answered alike
-    right = np.cumsum(truth[order])[last]
-    answered = np.flatnonzero(last) + 1
-    hits = right / max(int(truth.sum()), 1)
-    alarms = (answered - right) / max(int((~truth).sum()), 1)
+    each = np.ones(len(order)) if weights is None else weights[order]
+    right, answered = np.cumsum(each * truth[order])[last], np.cumsum(each)[last]
+    hits = right / (right[-1] or 1.0)
+    alarms = (answered - right) / ((answered[-1] - right[-1]) or 1.0)
     kept = np.unique(np.linspace(0, len(hits) - 1, min(len(hits), 400)).astype(int))
     return hits[kept], alarms[kept], (right / answered)[kept]

@@ -1,7 +1,8 @@
 """Fits one fold in the sandbox: `python fold.py`, in the folder that may be written.
 
-Reads `job.json`, `train.parquet`, `target.npy` and `valid.parquet` from the folder above its own; writes `model/`,
-`oof.npy`, `singles.npy` and `result.json`. The targets of the validation rows are nowhere to be found.
+Reads `job.json`, `train.parquet`, `target.npy`, `valid.parquet` and with weighted rows `weight.npy` from the folder
+above its own; writes `model/`, `oof.npy`, `singles.npy` and `result.json`. The targets of the validation rows are
+nowhere to be found.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ def main() -> None:
     job = json.loads((inputs / "job.json").read_text(encoding="utf-8"))
     train, valid = exchange.read_frame(inputs / "train.parquet"), exchange.read_frame(inputs / "valid.parquet")
     target = np.load(inputs / "target.npy", allow_pickle=False)
+    weight = np.load(inputs / "weight.npy", allow_pickle=False) if (inputs / "weight.npy").exists() else None
     kind = importlib.import_module(job["candidate"]).Model
-    fitted = fitting.fit_and_measure(kind, job["arguments"], train, target, valid, Path("model"))
+    fitted = fitting.fit_and_measure(kind, job["arguments"], train, target, valid, Path("model"), weight)
     np.save("oof.npy", fitted.prediction, allow_pickle=False)
     np.save("singles.npy", fitted.singles, allow_pickle=False)
     Path("result.json").write_text(json.dumps(fitted.measured), encoding="utf-8")

@@ -26,11 +26,13 @@ class Model:
         self.task = dict(task)
         self.answer: Array = np.zeros(0)
 
-    def fit(self, _: pd.DataFrame, target: Array) -> Model:
+    def fit(self, _: pd.DataFrame, target: Array, weight: Array | None = None) -> Model:
         if self.task["kind"] == "classification":
-            self.answer = np.bincount(target, minlength=len(self.task["classes"])) / len(target)
+            counts = np.bincount(target, weight, minlength=len(self.task["classes"]))
+            self.answer = counts / counts.sum()
         else:
-            self.answer = np.array([best_constant(np.asarray(target, dtype=np.float64), self.task.get("metric") or "")])
+            values, metric = np.asarray(target, dtype=np.float64), self.task.get("metric") or ""
+            self.answer = np.array([best_constant(values, metric, np.ones(len(values)) if weight is None else weight)])
         return self
 
     def predict(self, frame: pd.DataFrame) -> Array:
@@ -51,17 +53,25 @@ class Model:
         return model
 
 
-def best_constant(values: Array, metric: str) -> float:
+def best_constant(values: Array, metric: str, weight: Array) -> float:
     """The value with the least loss: the mean, or what the metric wants instead."""
     if metric in ("mae", "median_ae", "smape"):
-        return float(np.median(values))
+        return _median(values, weight)
     if metric == "max_error":
         return float((values.min() + values.max()) / 2)
     if metric == "rmsle" and values.min() > -1:
-        return float(np.expm1(np.log1p(values).mean()))
+        return float(np.expm1(np.average(np.log1p(values), weights=weight)))
     if metric == "mape" and (values != 0).any():
-        known = np.sort(values[values != 0])
-        order = np.argsort(known, kind="stable")
-        weights = np.cumsum(1 / np.abs(known[order]))
-        return float(known[order][np.searchsorted(weights, weights[-1] / 2)])
-    return float(values.mean())
+        known = values != 0
+        return _median(values[known], weight[known] / np.abs(values[known]))
+    return float(np.average(values, weights=weight))
+
+
+def _median(values: Array, weight: Array) -> float:
+    """The weighted median; where half of the weight lies below a value and half above, the middle between the two."""
+    order = np.argsort(values, kind="stable")
+    ordered, so_far = values[order], np.cumsum(weight[order])
+    half = so_far[-1] / 2
+    place = int(np.searchsorted(so_far, half * (1 - 1e-12)))
+    after = min(place + 1, len(ordered) - 1) if np.isclose(so_far[place], half, rtol=1e-12, atol=0) else place
+    return float((ordered[place] + ordered[after]) / 2)

@@ -45,20 +45,23 @@ class Model(TableModel):
         if self.classifies:
             self._learn_classes(matrix, target, weights)
         else:
-            self._learn_values(matrix, target)
+            self._learn_values(matrix, target, weights)
 
-    def _learn_values(self, matrix: Array, target: Array) -> None:
+    def _learn_values(self, matrix: Array, target: Array, weights: Array | None) -> None:
         rows, width = matrix.shape
         self.require(rows * width * min(rows, width) / 1e9, "Ridge regression")
-        centre = matrix.mean(axis=0)
-        shifted, strength = matrix - centre, float(self.params["strength"])
+        centre, middle = np.average(matrix, axis=0, weights=weights), float(np.average(target, weights=weights))
+        shifted, aim, strength = matrix - centre, target - middle, float(self.params["strength"])
+        if weights is not None:
+            root = np.sqrt(weights)
+            shifted, aim = shifted * root[:, None], aim * root
         if width <= rows:
             system = shifted.T @ shifted + strength * np.eye(width)
-            slope = np.linalg.solve(system, shifted.T @ (target - target.mean()))
+            slope = np.linalg.solve(system, shifted.T @ aim)
         else:  # fewer rows than columns: the dual is smaller
-            slope = shifted.T @ np.linalg.solve(shifted @ shifted.T + strength * np.eye(rows), target - target.mean())
+            slope = shifted.T @ np.linalg.solve(shifted @ shifted.T + strength * np.eye(rows), aim)
         self.slopes = slope[:, None]
-        self.offsets = np.array([target.mean() - centre @ slope])
+        self.offsets = np.array([middle - centre @ slope])
 
     def _learn_classes(self, matrix: Array, target: Array, weights: Array | None) -> None:
         from sklearn.exceptions import ConvergenceWarning

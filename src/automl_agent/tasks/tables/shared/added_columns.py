@@ -59,14 +59,14 @@ class AddedColumns:
         self.kinds: dict[str, str] = {}
         """`number` or `text` for each added column."""
 
-    def fit(self, frame: pd.DataFrame, target: Array) -> AddedColumns:
+    def fit(self, frame: pd.DataFrame, target: Array, weight: Array | None = None) -> AddedColumns:
         started = time.monotonic()
         with seeded(self.seed):
             self.state = checked_state(self.module.fit(shown(frame, self.names), target.copy()), "fit")
         self.kinds = {name: _kind(name, column) for name, column in self._transformed(frame).items()}
         left = None if self.time_limit is None else max(0.1, self.time_limit - (time.monotonic() - started))
         self.model = self.base(self.task, self.params, self.steps, self.seed, threads=self.threads, time_limit=left)
-        self.model.fit(self._joined(frame), target)
+        self.model.fit(self._joined(frame), target, *(() if weight is None else (weight,)))
         return self
 
     def predict(self, frame: pd.DataFrame) -> Array:

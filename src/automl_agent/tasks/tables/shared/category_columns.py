@@ -118,17 +118,18 @@ class Tables:
         self.seed = seed
         self.tables: list[Array] = []
 
-    def fit_transform(self, codes: Array, sizes: list[int], target: Array) -> Array:
+    def fit_transform(self, codes: Array, sizes: list[int], target: Array, weight: Array | None = None) -> Array:
         """Learn the tables; the target means of a row come from the other folds' rows, so that they do not leak."""
-        truth = _means_target(target, self.kind)
+        each = np.ones(len(codes)) if weight is None else weight / weight.mean()
+        truth = _means_target(target, self.kind, each)
         parts: list[Array] = []
         for place, size in enumerate(sizes):
             column = codes[:, place]
             plain = self._plain(column, size)
             parts.append(plain[column])
             if self._encodes_target(size):
-                parts.append(self._out_of_fold(column, size, truth))
-                plain = np.concatenate([plain, _level_means(column, size, truth)], axis=1)
+                parts.append(self._out_of_fold(column, size, truth, each))
+                plain = np.concatenate([plain, _level_means(column, size, truth, each)], axis=1)
             self.tables.append(plain)
         return np.concatenate(parts, axis=1) if parts else np.zeros((len(codes), 0))
 
@@ -162,27 +163,28 @@ class Tables:
             table = np.concatenate([table, (counts / max(len(column), 1))[:, None]], axis=1)
         return table
 
-    def _out_of_fold(self, column: Array, size: int, truth: Array) -> Array:
+    def _out_of_fold(self, column: Array, size: int, truth: Array, each: Array) -> Array:
         result = np.empty((len(column), truth.shape[1]))
         folds = np.random.default_rng(self.seed).permutation(len(column)) % FOLDS
         for fold in range(FOLDS):
             inside = folds == fold
-            result[inside] = _level_means(column[~inside], size, truth[~inside])[column[inside]]
+            means = _level_means(column[~inside], size, truth[~inside], each[~inside])
+            result[inside] = means[column[inside]]
         return result
 
 
-def _means_target(target: Array, kind: str) -> Array:
+def _means_target(target: Array, kind: str, each: Array) -> Array:
     """Columns whose means are told: the standardised value, or each class (if binary, the second one)."""
     if kind != "classification":
-        return np.asarray(((target - target.mean()) / (target.std() or 1.0))[:, None])
+        return np.asarray(((target - np.average(target, weights=each)) / (target.std() or 1.0))[:, None])
     counts = np.bincount(target.astype(np.int64))
     told = [1] if len(counts) == 2 else np.sort(np.argsort(-counts, kind="stable")[:MAX_MEANS]).tolist()
     shares = (target[:, None] == np.array(told)).astype(np.float64)
-    return np.asarray(shares - shares.mean(axis=0))
+    return np.asarray(shares - np.average(shares, axis=0, weights=each))
 
 
-def _level_means(column: Array, size: int, truth: Array) -> Array:
+def _level_means(column: Array, size: int, truth: Array, each: Array) -> Array:
     """Mean of the (centred) target of each level, shrunk towards 0 where rows are few: (levels + 2, columns)."""
     places = column % (size + 2)
-    counts = np.bincount(places, minlength=size + 2) + SMOOTHING
-    return np.stack([np.bincount(places, weights=part, minlength=size + 2) / counts for part in truth.T], axis=1)
+    counts = np.bincount(places, weights=each, minlength=size + 2) + SMOOTHING
+    return np.stack([np.bincount(places, weights=part * each, minlength=size + 2) / counts for part in truth.T], axis=1)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from module_calls import checked_state, seeded, shown
+from module_calls import checked_state, drawn, seeded, shown
 from stored_state import load_state, save_state
 
 Array = npt.NDArray[Any]
@@ -41,7 +41,8 @@ class GeneratedModel:
         self.params = {**getattr(self.module, "PARAMS", {}), **params}
         self.state: dict[str, Any] = {}
 
-    def fit(self, frame: pd.DataFrame, target: Array) -> GeneratedModel:
+    def fit(self, frame: pd.DataFrame, target: Array, weight: Array | None = None) -> GeneratedModel:
+        frame, target = drawn(frame, target, weight, self.task["seed"])
         with seeded(self.task["seed"]):
             given = shown(frame, self.names)
             self.state = checked_state(self.module.fit(given, target.copy(), dict(self.params), dict(self.task)), "fit")

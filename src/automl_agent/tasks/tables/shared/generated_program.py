@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from generated_model import checked_answer
-from module_calls import seeded, shown
+from module_calls import drawn, seeded, shown
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +51,8 @@ class GeneratedProgram:
         """What was trained and is not saved yet."""
         self.files = Path()
 
-    def fit(self, frame: pd.DataFrame, target: Array) -> GeneratedProgram:
+    def fit(self, frame: pd.DataFrame, target: Array, weight: Array | None = None) -> GeneratedProgram:
+        frame, target = drawn(frame, target, weight, self.task["seed"])
         self.kept = TemporaryDirectory()
         self.files = Path(self.kept.name)
         with TemporaryDirectory() as place, seeded(self.task["seed"]):

@@ -20,6 +20,16 @@ def shown(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return copy
 
 
+def drawn(frame: pd.DataFrame, target: Any, weight: Any, seed: int) -> tuple[pd.DataFrame, Any]:
+    """As many rows, drawn with replacement in proportion to their weights: for code that knows of none."""
+    if weight is None:
+        return frame, target
+    rows = np.sort(np.random.default_rng(seed).choice(len(frame), len(frame), p=weight / weight.sum()))
+    absent = np.setdiff1d(np.unique(target), np.unique(target[rows])) if target.dtype.kind == "i" else []
+    rows = np.append(rows, [np.flatnonzero(target == code)[0] for code in absent]).astype(np.int64)  # no class is lost
+    return frame.iloc[rows].reset_index(drop=True), target[rows]
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Fixes the global random numbers, which code uses that forgot to take a seed; afterwards they go on as before."""

@@ -69,12 +69,13 @@ class Encoder:
         self.fit_transform(frame, target)
         return self
 
-    def fit_transform(self, frame: pd.DataFrame, target: Array) -> Array:
+    def fit_transform(self, frame: pd.DataFrame, target: Array, weight: Array | None = None) -> Array:
         """Learn, and encode the training rows, their target means out of fold: not the same as `fit`, then `transform`.
 
         Args:
             frame: typed rows.
             target: (rows,) class codes or values.
+            weight: (rows,) what each row counts in target means, where rows are weighted.
         """
         self.columns = list(frame.columns)
         self.kinds = [kind_of(frame[name]) for name in self.columns]
@@ -82,7 +83,7 @@ class Encoder:
         numbers, categories, dates, texts = self._read(frame)
         self.texts = [Text(self.seed).fit(column) for column in texts]
         numbers = self._fit_numbers(self._widen(numbers, dates, texts), target)
-        codes, encoded = self._fit_categories(categories, len(frame), target)
+        codes, encoded = self._fit_categories(categories, len(frame), target, weight)
         matrix = self._join(numbers, codes, encoded)
         before = matrix.shape[1] - encoded.shape[1]
         self.native = [before + place for place in self.tables.native()] if self.mode == "tree" else []
@@ -105,7 +106,8 @@ class Encoder:
             self.scaler.fit(self._with_pairs(numbers))
         return numbers
 
-    def _fit_categories(self, categories: list[Array], rows: int, target: Array) -> tuple[Array, Array]:
+    def _fit_categories(self, categories: list[Array], rows: int, target: Array, weight: Array | None
+                        ) -> tuple[Array, Array]:  # fmt: skip
         """Learn from the category columns; returns codes and encoded columns of the training rows."""
         self.levels = Levels().fit(categories)
         if "category_pairs" in self.steps:
@@ -113,7 +115,7 @@ class Encoder:
         codes = self.levels.transform(categories, rows)
         frequencies, means = "frequency_encoding" in self.steps, "target_encoding" in self.steps
         self.tables = Tables(self.mode, self.kind, self.one_hot, frequencies, means, self.seed)
-        return codes, self.tables.fit_transform(codes, self.levels.sizes, target)
+        return codes, self.tables.fit_transform(codes, self.levels.sizes, target, weight)
 
     def prepare(self) -> None:
         """Work out the positions of the columns of each kind, once."""

@@ -34,6 +34,8 @@ MISSING = frozenset(
 SMALL = 64
 """Up to so many rows, looking for equal values costs more than it saves."""
 CHUNK = 20_000
+LARGEST_WEIGHT = 1e100
+"""Sums of larger ones could overflow."""
 MAX_CELL = 64 * 2**20
 MAX_CELLS = 10**9
 
@@ -567,6 +569,23 @@ def encode_target(series: pd.Series[Any], schema: dict[str, Any]) -> np.ndarray[
         return np.where(np.isfinite(values), values, np.nan)
     codes = {name: code for code, name in enumerate(schema["classes"])}
     return np.array([codes.get(value, -1) for value in labels(series, schema["classes"])], np.int64)
+
+
+def encode_weights(series: pd.Series[Any], schema: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """What each row counts (float64, not negative).
+
+    Raises:
+        ValueError: a row has no weight, or one that is no number, too large or negative; says how many.
+    """
+    values, bad = numbers(series, schema["read"].get("decimal") or ".")
+    large, missing = np.abs(values) > LARGEST_WEIGHT, np.isnan(values) & ~bad
+    wrong = {"no number": bad, "infinite or too large": large, "negative": values < 0, "missing": missing}
+    for what, rows in wrong.items():
+        if count := int(rows.sum()):
+            shown = ", ".join(dict.fromkeys(repr(str(value)[:40]) for value in series[rows].head(20)))
+            such = f" (such as {shown[:80]})" if what != "missing" else ""
+            raise ValueError(f"the weight {schema['weight']!r} is {what} in {count} of {len(values)} rows{such}")
+    return values
 
 
 def bounds(_frame: pd.DataFrame, scores: np.ndarray[Any, Any], spread: Any, _schema: dict[str, Any]

@@ -82,18 +82,18 @@ class TableModel:
     def classifies(self) -> bool:
         return bool(self.task["kind"] == "classification")
 
-    def fit(self, frame: pd.DataFrame, target: Array) -> TableModel:
-        """Fit on typed rows; class codes (int64) or values (float64)."""
+    def fit(self, frame: pd.DataFrame, target: Array, weight: Array | None = None) -> TableModel:
+        """Fit on typed rows; class codes (int64) or values (float64); what each row counts, where that differs."""
         self._started = time.monotonic()
-        weights = None
+        weights = None if weight is None else weight / weight.mean()
         if self.classifies:
             self.present, codes = np.unique(target, return_inverse=True)
             seen = codes.reshape(-1)
-            weights = class_weights(seen) if "balance" in self.steps else None
+            weights = class_weights(seen, weights) if "balance" in self.steps else weights
         else:
             seen = self.values.fit(np.asarray(target, dtype=np.float64), self.steps, self.metric).forward(target)
         self.encoder = Encoder([*self.steps, *self.ALWAYS], self.MODE, self.task["kind"], self.seed, self.ONE_HOT)
-        matrix = self.encoder.fit_transform(frame, seen)
+        matrix = self.encoder.fit_transform(frame, seen, weight)
         if not self._certain:
             self.learn(matrix, seen, weights)
         return self

@@ -51,10 +51,15 @@ class TargetTransform:
         return np.asarray(np.clip(values, *self.bounds))
 
 
-def class_weights(codes: Array) -> Array:
-    """One weight a row, so that all classes weigh the same; their mean is 1."""
-    counts = np.bincount(codes)
-    return np.asarray(len(codes) / ((counts > 0).sum() * counts[codes]))
+def class_weights(codes: Array, weight: Array | None = None) -> Array:
+    """One weight a row, so that all classes weigh the same; their mean is 1.
+
+    Args:
+        weight: what each row counts within its class.
+    """
+    counts = np.bincount(codes, weight)
+    balanced = len(codes) / ((counts > 0).sum() * counts[codes])
+    return np.asarray(balanced if weight is None else balanced * weight)
 
 
 def hold_out(target: Array, seed: int, part: int = 7) -> tuple[Array, Array]:
