@@ -56,9 +56,11 @@ def part(start: int, rows: int) -> pa.Table:
 def write(path: Path, rows: int) -> Path:
     """The table as CSV or Parquet, by the name of the file; it is never whole in memory."""
     first = part(0, min(CHUNK, rows))
-    with pa.csv.CSVWriter(path, first.schema) if path.suffix == ".csv" else pa.parquet.ParquetWriter(
-        path, first.schema
-    ) as writer:
+    with (
+        pa.csv.CSVWriter(path, first.schema)
+        if path.suffix == ".csv"
+        else pa.parquet.ParquetWriter(path, first.schema) as writer
+    ):
         for start in range(0, rows, CHUNK):
             writer.write_table(part(start, min(CHUNK, rows - start)))
     return path
@@ -67,11 +69,11 @@ def write(path: Path, rows: int) -> Path:
 def run(data: Path, rows: int, budget: float, options: list[str]) -> dict[str, Any]:
     """One run of the command line."""
     with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, "-m", "automl_agent.cli", "run", WORDS, "--data", str(data), "--home", f"{place}/home"]
-        command += ["--out", f"{place}/out", "--budget", str(budget), "--json", *options]
+        command = [sys.executable, "-m", "automl_agent.cli", "run", WORDS, "--data", str(data), "--json"]
+        command += ["--home", f"{place}/home", "--out", f"{place}/out", "--budget", str(budget), *options]
         started = time.perf_counter()
         peak, when = 0.0, 0.0
-        with open(f"{place}/stdout", "w+") as out, open(f"{place}/stderr", "w+") as err:
+        with Path(place, "stdout").open("w+") as out, Path(place, "stderr").open("w+") as err:
             process = subprocess.Popen(command, stdout=out, stderr=err)
             while process.poll() is None:
                 if (now := tree_mb(process.pid)) > peak:

@@ -59,6 +59,8 @@ class Request(Record):
     budget: float | None = None
     """Seconds from the start to the result; overrules `Settings.budget`."""
     trials: int | None = None
+    max_rows: int | None = Field(default=None, ge=1)
+    """Rows of a table to use at most; of a larger one some are drawn. Overrules `Settings.max_rows`."""
     max_cost: float | None = None
     """US dollars for language-model calls."""
     seed: int | None = None

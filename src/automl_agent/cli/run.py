@@ -48,7 +48,7 @@ REQUEST_OPTIONS = (
     "ignore",
     "set",
 )
-SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_download", "cpus", "seed", "plan_only", "out")
+SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out")
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 

@@ -14,8 +14,10 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None
     artifact, folder = stage.artifacts.create(stage.run_id, "data")
     family = stage.family(task)
+    rows = stage.request.max_rows or stage.settings.max_rows
+    request = stage.request.model_copy(update={"max_rows": rows})
     profile = family.acquire(
-        task, stage.request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
+        task, request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
     )
     reads = stage.ledger.test_reads(profile.fingerprint)
     profile = profile.model_copy(update={"data": artifact, "test_reads": reads})

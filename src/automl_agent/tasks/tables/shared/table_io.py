@@ -618,6 +618,8 @@ _COUNTERS: dict[str, Callable[[BinaryIO, dict[str, Any]], int]] = {
     "parquet": _count_parquet,
     "jsonl": _count_jsonl,
 }
+COUNTED = frozenset(_COUNTERS)
+"""Formats whose rows can be counted, and some of them read, without keeping the others."""
 _COLUMNS: dict[str, Callable[[BinaryIO, dict[str, Any], str], Any]] = {"csv": _csv_column, "parquet": _parquet_column}
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], int | None, Any], Loaded]] = {
     "csv": _read_csv,
