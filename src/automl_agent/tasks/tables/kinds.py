@@ -158,8 +158,9 @@ def _plain(name: str, kind: str, facts: _Facts) -> ColumnKind:
 
 def _is_code(values: Sequence[Any]) -> bool:
     """Digits with leading zeros ("007"): a code, not a number."""
-    zeros = sum(isinstance(value, str) and value[:1] == "0" and len(value) > 1 and value.isdigit() for value in values)
-    return zeros > len(values) * 0.02
+    some = values[:: len(values) // 2000 + 1]
+    zeros = sum(isinstance(value, str) and value[:1] == "0" and len(value) > 1 and value.isdigit() for value in some)
+    return zeros > len(some) * 0.02
 
 
 def _is_day_number(name: str, facts: _Facts) -> bool:

@@ -97,9 +97,10 @@ def as_finding(name: str, drawn: Drawn, *, train: int, test: int, group: str | N
     """
     uses = [f"{train:,} to learn from"] * bool(train) + [f"{test:,} as the test"] * bool(test)
     how = f"in whole groups of {group!r}, drawn evenly" if drawn.grouped else "drawn evenly"
+    last = ", the last in time as the test" if ordered else ""
     text = (
-        f"{name} has {drawn.total:,} rows, and {drawn.limit:,} are used at most (--max-rows): {' and '.join(uses)}, {how}"
-        f"{', the last in time as the test' if ordered else ''}. What is said of rows is said of these"
+        f"{name} has {drawn.total:,} rows, of which {drawn.limit:,} are used at most (--max-rows):"
+        f" {' and '.join(uses)}, {how}{last}. What is said of rows is said of these"
     )
     return Finding(kind="sampled", count=drawn.total, text=text, action="sampled")
 
