@@ -163,7 +163,7 @@ class Finding(Record):
     """Something noticed in the data, and what was done about it."""
 
     kind: str
-    """`sampled`, `leak`, `id`, `constant`, `empty`, `duplicates`, `target_copy`, `missing_target`, `infinite`, `drift`, ..."""
+    """`leak`, `id`, `constant`, `empty`, `duplicates`, `target_copy`, `infinite`, `drift`, `sampled`, ..."""
     columns: tuple[str, ...] = ()
     count: int = 0
     text: str
