@@ -19,6 +19,7 @@ from automl_agent.tasks.tables.reading import read_table
 from automl_agent.tasks.tables.sampling import Sample
 from automl_agent.tasks.tables.shared import table_io
 from automl_agent.tasks.tables.sources import Source
+from automl_agent.tasks.words.rows import wished_rows
 from table_cases import acquired, kinds, schema, shop
 
 ROWS, LIMIT = 5000, 1000
@@ -201,10 +202,26 @@ def test_a_group_that_is_not_there(tmp_path):
 # ---------------------------------------------------------------- whole runs
 
 
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        ("Predict churn. Use at most 50,000 rows.", 50_000),
+        ("Predict churn, train on a random sample of 20k rows", 20_000),
+        ("Sample 1.5 million records and predict churn", 1_500_000),
+        ("Predict churn with 500 rows per day", None),
+        ("Predict churn using 3 rows", None),
+        ("Predict the number of rows", None),
+    ],
+)
+def test_the_words_may_say_how_many(words, rows):
+    assert wished_rows(words) == rows
+
+
 def test_a_run_with_its_own_limit(place):
     shop(ROWS).to_csv("shop.csv", index=False)
-    graph = build_graph(settings=Settings(max_rows=400, trials=3, plans=1, budget=90, retrieval=False))
-    report = graph.invoke({"request": Request(words="Predict churn", data=("shop.csv",), max_rows=500)})["report"]
+    graph = build_graph(settings=Settings(max_rows=400, trials=2, plans=1, budget=90, retrieval=False))
+    words = "Predict churn. Use at most 500 rows."
+    report = graph.invoke({"request": Request(words=words, data=("shop.csv",))})["report"]
     assert report.task["rows_train"] + report.task["rows_test"] == 500
     assert any("shop.csv has 5,000 rows, of which 500 are used" in text for text in report.warnings)
     assert "of which 500 are used" in Path(report.report).read_text(encoding="utf-8")
