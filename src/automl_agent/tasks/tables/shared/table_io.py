@@ -437,9 +437,10 @@ def _plain_lines(
         if quoted:
             _check_quotes(marks, quotes[: np.searchsorted(quotes, cut)], delimiter)
         whole, data = data[:cut], data[cut:]
-        if b"\0" in whole or whole.count(b"\r") != whole.count(b"\r\n"):
+        if b"\0" in whole or (b"\r" in whole and whole.count(b"\r") != whole.count(b"\r\n")):
             raise _NotPlainError
-        whole.decode(encoding)
+        if not whole.isascii():
+            whole.decode(encoding)
         starts = np.concatenate([[0], ends[:-1] + 1])
         kept = (ends - starts > 1) | ((ends > starts) & (marks[starts] != ord("\r")))
         yield whole, starts[kept], ends[kept]
