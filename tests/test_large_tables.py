@@ -14,11 +14,14 @@ from automl_agent import Request, Settings, build_graph
 from automl_agent.cli.main import main
 from automl_agent.delivery.jobs import runtime
 from automl_agent.errors import InputError
+from automl_agent.records import TaskSpec
 from automl_agent.tasks.tables import acquiring, sampling
 from automl_agent.tasks.tables.reading import read_table
 from automl_agent.tasks.tables.sampling import Sample
 from automl_agent.tasks.tables.shared import table_io
 from automl_agent.tasks.tables.sources import Source
+from automl_agent.tasks.tabular_clustering import acquiring as clustering
+from automl_agent.tasks.text_classification import acquiring as texts
 from automl_agent.tasks.words.rows import wished_rows
 from table_cases import acquired, kinds, schema, shop
 
@@ -197,6 +200,22 @@ def test_every_row_of_a_test_without_target_waits_to_be_predicted(tmp_path):
 def test_a_group_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"no column 'branch' \(the group"):
         acquired(tmp_path, shop(ROWS), group="branch")
+
+
+def test_clusters_and_texts(tmp_path):
+    words = np.random.default_rng(0).choice(["good", "bad", "quick", "slow", "nice"], (ROWS, 6))
+    frame = shop(ROWS).assign(review=[" ".join(row) for row in words])
+    frame[["age", "income", "city"]].to_csv(tmp_path / "shop.csv", index=False)
+    frame[["review", "churn"]].to_csv(tmp_path / "reviews.csv", index=False)
+    for acquire, name, task in (
+        (clustering.acquire, "shop.csv", {"family": "tabular_clustering", "metric": "silhouette"}),
+        (texts.acquire, "reviews.csv", {"family": "text_classification", "metric": "accuracy", "target": "churn"}),
+    ):
+        request = Request(data=(str(tmp_path / name),), max_rows=500)
+        folders = tmp_path / f"{name}-data", tmp_path / f"{name}-private"
+        profile = acquire(TaskSpec(words="", **task), request, *folders, seed=0, test_share=0.2)
+        assert profile.rows_train + profile.rows_test == 500
+        assert name in sampled(profile)[0]
 
 
 # ---------------------------------------------------------------- whole runs
