@@ -66,6 +66,8 @@ class Request(Record):
     budget: float | None = None
     """Seconds from the start to the result; overrules `Settings.budget`."""
     trials: int | None = None
+    max_rows: int | None = Field(default=None, ge=1)
+    """Rows of a table to use at most; of a larger one some are drawn. Overrules `Settings.max_rows`."""
     max_cost: float | None = None
     """US dollars for language-model calls."""
     seed: int | None = None
@@ -180,7 +182,7 @@ class Finding(Record):
     """Something noticed in the data, and what was done about it."""
 
     kind: str
-    """`leak`, `id`, `constant`, `empty`, `duplicates`, `target_copy`, `missing_target`, `infinite`, `drift`, ..."""
+    """`leak`, `id`, `constant`, `empty`, `duplicates`, `target_copy`, `infinite`, `drift`, `sampled`, ..."""
     columns: tuple[str, ...] = ()
     count: int = 0
     text: str

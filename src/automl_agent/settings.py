@@ -24,6 +24,9 @@ class Settings(BaseModel):
     max_revisions: int = Field(default=2, ge=0, le=5, description="How often what was missed goes back to planning.")
     retrieval: bool = Field(default=True, description="Let plans rest on notes of the knowledge base.")
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
+    max_rows: int | None = Field(
+        default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."
+    )
     seed: int = Field(default=0, ge=0, description="Seed of splits, models and search.")
     max_cost: float | None = Field(default=None, ge=0, description="US dollars for language-model calls.")
     max_tokens: int | None = Field(default=None, ge=0, description="Tokens of language-model calls, in and out.")

@@ -25,8 +25,10 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     family = stage.family(task)
     sources = dict(checksums(stage.request))
     earlier = _locked_before(stage, sources)
+    rows = stage.request.max_rows or stage.settings.max_rows
+    request = stage.request.model_copy(update={"max_rows": rows})
     profile = family.acquire(
-        task, stage.request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
+        task, request, folder, stage.private, seed=stage.seed, test_share=stage.settings.test_share
     )
     same = earlier is not None and _equal(folder / TEST_ROWS, stage.private / LOCKED)
     test = earlier.test if earlier is not None and same else profile.fingerprint

@@ -19,6 +19,7 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import Question, Request, TaskSpec
 from automl_agent.tasks.registry import families
+from automl_agent.tasks.words.rows import wished_rows
 
 READING = 0.2
 """Share of the budget that a language model may take to read a request."""
@@ -37,6 +38,8 @@ def parse_request(_state: State, stage: Stage) -> dict[str, Any]:
         seconds=min(settings.download_timeout, FETCHING * stage.left()),
         say=stage.remark,
     )
+    if request.max_rows is None:
+        request = request.model_copy(update={"max_rows": wished_rows(request.words)})
     understood = _understood(request, stage)
     if isinstance(understood, Question):
         if understood.field == "data" and asks_to_find(request.words):

@@ -197,7 +197,7 @@ def _warnings(state: State, stage: Stage) -> tuple[str, ...]:
             " scores do not compare, and rows that were the test then may be trained on now."
         )
     if profile is not None:
-        watched = ("leak", "target_copy", "strong_predictor", "drift", "duplicates")
+        watched = ("sampled", "leak", "target_copy", "strong_predictor", "drift", "duplicates")
         few = 0.01 * (profile.rows_train + profile.rows_test)  # a handful of equal rows is no news
         texts += [f.text for f in profile.findings if f.kind in watched and (f.kind != "duplicates" or f.count > few)]
     return tuple(dict.fromkeys(texts))

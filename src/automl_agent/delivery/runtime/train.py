@@ -60,21 +60,20 @@ def fingerprint(frame: pd.DataFrame, target: np.ndarray, weight: np.ndarray | No
 def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Rows:
     """Read a table with the columns of the schema, its target and, where rows are weighted, their weights."""
     reader = load_module(root, solution["reader"])
+    stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
+    if schema["read"].get("drawn"):  # the first training used some rows of a large table: the others need not be read
+        some = original_rows(root, schema, solution, reader.read(str(file), schema["read"], rows=stored), stored)
+        if some is not None:
+            return some
     raw = reader.read(str(file), schema["read"])
     if schema["target"] and schema["target"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
     if schema.get("weight") and schema["weight"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['weight']!r}, the weight of each row.")
-    stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
     if stored.max(initial=-1) < len(raw):
-        frame, target = split(reader, raw.iloc[stored], schema)
-        try:
-            weight = weights(reader, raw.iloc[stored], schema)
-        except ValueError:  # rows of another table: below they are read without those that have no target
-            weight = None
-        if fingerprint(frame, target, weight) == solution["fingerprint"]:
-            folds = np.load(root / "oof" / "folds.npy", allow_pickle=False)
-            return Rows(frame, target, folds, stored, original=True, files=root / "files", weight=weight)
+        same = original_rows(root, schema, solution, raw.iloc[stored], stored)
+        if same is not None:
+            return same
     files = other_files(reader, schema, solution, file)
     frame, target = split(reader, raw, schema)
     missing = np.isnan(target) if target.dtype.kind == "f" else target < 0
@@ -93,6 +92,25 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
     folds = getattr(reader, "new_folds", new_folds)(frame, target, schema, solution)
     return Rows(frame, target, folds, positions, original=False, files=files, weight=weight)
+
+
+def original_rows(
+    root: Path, schema: dict[str, Any], solution: dict[str, Any], raw: pd.DataFrame, stored: np.ndarray
+) -> Rows | None:
+    """The rows of the first training from raw ones at their positions; `None` when they hold something else."""
+    needed = {schema["target"], schema.get("weight")} - {None, ""}
+    if len(raw) != len(stored) or not needed <= set(raw.columns):
+        return None
+    reader = load_module(root, solution["reader"])
+    frame, target = split(reader, raw, schema)
+    try:
+        weight = weights(reader, raw, schema)
+    except ValueError:  # rows of another table: these are read without those that have no target
+        return None
+    if fingerprint(frame, target, weight) != solution["fingerprint"]:
+        return None
+    folds = np.load(root / "oof" / "folds.npy", allow_pickle=False)
+    return Rows(frame, target, folds, stored, original=True, files=root / "files", weight=weight)
 
 
 def other_files(reader: Any, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Path | None:

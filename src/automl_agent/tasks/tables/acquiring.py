@@ -15,6 +15,7 @@ from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
 from automl_agent.tasks.tables.partition import divide, locked_before, row_hashes
 from automl_agent.tasks.tables.reading import Table, read_table
+from automl_agent.tasks.tables.sampling import MOST_TEST, Sample, as_finding, most
 from automl_agent.tasks.tables.selecting import (
     Roles,
     Selection,
@@ -57,7 +58,8 @@ class Ways:
     )
     """The options that there are, with what to write."""
     find: Callable[[Request], Sources | None] = find_sources
-    read: Callable[[Source], Table] = read_table
+    read: Callable[..., Table] = read_table
+    """Reads a source, with a `sample` some rows of a large one."""
     select: Callable[[pd.DataFrame, Roles, str], Selection] = select_columns
     schema: Mapping[str, Any] = field(default_factory=dict)
     """What the schema holds besides."""
@@ -87,16 +89,19 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     sources = ways.find(request)
     if sources is None:
         raise InputError("There are no tabular data to learn from.", hint=ACCEPTED)
-    table = ways.read(sources.table)
+    sample = Sample(request.max_rows, seed, task.group)
+    table = ways.read(sources.table, sample=sample)
     findings = [*table.findings, *_beside(sources, task.target or "")]
     schema, rows, selection, extra = _understand(task, table, sources.table, kind, findings, ways)
-    given = ways.read(sources.test) if sources.test else None
+    few = Sample(min(most(sample, table.frame.shape[1]), MOST_TEST), seed)
+    given = ways.read(sources.test, sample=few) if sources.test else None
     brought = _own_test(given, sources.test, sources.test_is_sure, schema, findings) if given and sources.test else None
     apart = subgroups.columns(task, table, sources.table.name, findings)
     if brought and given and sources.test:
         apart = [column.of_test(given, sources.test.name) for column in apart]
+    drawn, drawn_test = table.drawn, given.drawn if given else None
     del table
-    share = None if brought else test_share
+    share = None if brought else min(test_share, MOST_TEST / len(rows.target)) if drawn else test_share
     division = divide(
         rows.frame, rows.target, classes=len(schema["classes"]), times=extra["times"], groups=extra["groups"],
         share=share, seed=seed, locked=locked_before(private, rows.positions),
@@ -105,11 +110,18 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     schema["ordered"] = division.ordered
     train, test = rows.take(division.train), brought or rows.take(division.test)
     train, test = _learned_classes(schema, train, test, findings)
+    if drawn:
+        findings.insert(0, as_finding(sources.table.name, drawn, train=len(train.target), group=task.group,
+                                      test=0 if brought else len(test.target), ordered=division.ordered and not brought)
+                        )  # fmt: skip
+    if drawn_test and brought and sources.test:
+        findings.append(as_finding(sources.test.name, drawn_test, train=0, test=len(test.target)))
     materials = _measure(schema, selection, train, test, division.folds, findings, own_test=brought is not None)
     groupings = [column.grouping(test.positions) for column in apart]
     write(materials, folder, private)
     subgroups.write(groupings, private)
     if given and sources.test and not brought:
+        given = ways.read(sources.test) if drawn_test else given  # each of its rows is to be predicted
         findings.append(unlabelled.keep(folder, given, sources.test, sources.sample, schema, task.metric))
     repeated = round(division.repeated * len(train.target) / len(rows.target))
     return _profile(task, materials, findings, division.words, repeated)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 from automl_agent.records import Finding
+from automl_agent.tasks.tables.sampling import Drawn, Sample, draw, most, some
 from automl_agent.tasks.tables.sniffing import HEAD, find_encodings, find_layout
 from automl_agent.tasks.tables.sources import ACCEPTED, Source
 
@@ -45,17 +46,20 @@ class Table:
     frame: pd.DataFrame
     """Raw values; the index is the position in the file. Rows that do not fit are gone."""
     options: dict[str, Any]
-    """What reads the file again in the same way (`schema["read"]`)."""
+    """What reads the file again in the same way (`schema["read"]`), `drawn` said where the frame holds a part."""
     findings: tuple[Finding, ...] = ()
     repeated: frozenset[str] = field(default_factory=frozenset)
     """Column names that stand in the file more than once."""
+    drawn: Drawn | None = None
+    """The rows that are in the frame, where these are not all of the file."""
 
 
-def read_table(source: Source, *, limit: int | None = None) -> Table:
+def read_table(source: Source, *, limit: int | None = None, sample: Sample | None = None) -> Table:
     """Read a table.
 
     Args:
         limit: rows to read at most.
+        sample: how many rows are used at most; of a larger table some are drawn, and only these are kept in memory.
 
     Raises:
         InputError: it cannot be read, is no table, or has no rows; one line names the file.
@@ -68,8 +72,9 @@ def read_table(source: Source, *, limit: int | None = None) -> Table:
         form = table_io.content_format(head, table_io.inner_name(source.path, source.member))
         _refuse_other_files(source, head)
         if form != "csv":
-            return _finish(source, form, {"header": True}, table_io.load(source.path, {"member": source.member}, limit))
-        return _read_text(source, head, limit)
+            options = {"header": True, "member": source.member}
+            return _finish(source, form, options, _load(source, form, options, limit, sample))
+        return _read_text(source, head, limit, sample)
     except (ValueError, OSError, EOFError, NotImplementedError, csv.Error) as error:
         raise InputError(f"File {source.name!r} cannot be read: {_line(error)}.", hint=ACCEPTED) from error
     except Exception as error:
@@ -96,44 +101,54 @@ def _refuse_other_files(source: Source, head: bytes) -> None:
 # ---------------------------------------------------------------- text files
 
 
-def _read_text(source: Source, head: bytes, limit: int | None) -> Table:
+Loaded = tuple["pd.DataFrame", dict[str, list[int]], Drawn | None]
+
+
+def _load(source: Source, form: str, options: dict[str, Any], limit: int | None, sample: Sample | None) -> Loaded:
+    from automl_agent.tasks.tables.shared import table_io
+
+    drawn = draw(source, {**options, "format": form}, sample) if sample else None
+    frame, odd = table_io.load(source.path, options, limit, drawn.positions if drawn else None)
+    if sample and drawn is None and len(frame) > (rows := most(sample, frame.shape[1])):  # Excel, JSON: read whole
+        drawn = Drawn(some(len(frame), rows, sample.seed), len(frame), rows)
+        frame = frame.iloc[drawn.positions]
+    return frame, odd, drawn
+
+
+def _read_text(source: Source, head: bytes, limit: int | None, sample: Sample | None) -> Table:
     encodings = find_encodings(head)
     for encoding in encodings:
         try:
             options = {"encoding": encoding, "member": source.member, **find_layout(head, encoding, source.path.suffix)}
-            return _read_quoted(source, options, limit)
+            return _read_quoted(source, options, limit, sample)
         except UnicodeError:
             if encoding == encodings[-1]:
                 raise
     raise AssertionError("unreachable")
 
 
-def _read_quoted(source: Source, options: dict[str, Any], limit: int | None) -> Table:
-    from automl_agent.tasks.tables.shared import table_io
-
+def _read_quoted(source: Source, options: dict[str, Any], limit: int | None, sample: Sample | None) -> Table:
     for quoting in ("strict", "lenient"):
         options = {**options, "quoting": quoting}
         try:
-            return _finish(source, "csv", options, table_io.load(source.path, options, limit))
+            return _finish(source, "csv", options, _load(source, "csv", options, limit, sample))
         except ValueError as error:
             if not isinstance(error.__cause__, csv.Error):
                 raise
             if "unexpected end of data" in str(error):
-                return _read_unclosed(source, options, limit)
+                return _read_unclosed(source, options, limit, sample)
     raise InputError(f"File {source.name!r} has broken quotes.", hint="Put quotes around whole cells only.")
 
 
-def _read_unclosed(source: Source, options: dict[str, Any], limit: int | None) -> Table:
+def _read_unclosed(source: Source, options: dict[str, Any], limit: int | None, sample: Sample | None) -> Table:
     """A quote is opened and never closed: if the table is regular without quoting, they were ordinary characters."""
-    from automl_agent.tasks.tables.shared import table_io
-
     options = {**options, "quoting": "none"}
-    frame, odd = table_io.load(source.path, options, limit)
+    frame, odd, drawn = _load(source, "csv", options, limit, sample)
     if odd["short"] or odd["long"] or frame.shape[1] < 2:
         line = _open_quote(source, options)
         raise InputError(f"File {source.name!r} has a quote that is opened in line {line} and never closed.")
     text = f"a quote in line {_open_quote(source, options)} is never closed; quotes were taken as ordinary characters"
-    return _finish(source, "csv", options, (frame, odd), Finding(kind="quotes", text=text, action="kept"))
+    return _finish(source, "csv", options, (frame, odd, drawn), Finding(kind="quotes", text=text, action="kept"))
 
 
 def _open_quote(source: Source, options: dict[str, Any]) -> int:
@@ -155,9 +170,8 @@ def _open_quote(source: Source, options: dict[str, Any]) -> int:
 # ---------------------------------------------------------------- after reading
 
 
-def _finish(source: Source, form: str, options: dict[str, Any], loaded: tuple[pd.DataFrame, dict[str, list[int]]],
-            *findings: Finding) -> Table:  # fmt: skip
-    frame, odd = loaded
+def _finish(source: Source, form: str, options: dict[str, Any], loaded: Loaded, *findings: Finding) -> Table:
+    frame, odd, drawn = loaded
     if not frame.shape[1]:
         raise InputError(f"File {source.name!r} holds no columns.")
     if not len(frame):
@@ -184,7 +198,10 @@ def _finish(source: Source, form: str, options: dict[str, Any], loaded: tuple[pd
         "quoting": options.get("quoting"),
         "row_names": options.get("row_names", False),
     }
-    return Table(frame.drop(index=wrong), read, tuple(found), frozenset(name.rpartition(".")[0] for name in names))
+    if drawn is not None:
+        read["drawn"] = True
+    again = frozenset(name.rpartition(".")[0] for name in names)
+    return Table(frame.drop(index=wrong), read, tuple(found), again, drawn)
 
 
 def _reading_findings(

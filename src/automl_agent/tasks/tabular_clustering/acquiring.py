@@ -17,6 +17,7 @@ from automl_agent.tasks.tables import profiling, splitting
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, sample_row, write
 from automl_agent.tasks.tables.partition import locked_before, row_hashes
 from automl_agent.tasks.tables.reading import Table, read_table
+from automl_agent.tasks.tables.sampling import MOST_TEST, Sample, as_finding, most
 from automl_agent.tasks.tables.selecting import Roles, Selection, draft_columns, measured_column, select_columns
 from automl_agent.tasks.tables.sources import ACCEPTED, Source, find_sources
 from automl_agent.tasks.tables.targets import find_column
@@ -54,7 +55,8 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
     sources = find_sources(request)
     if sources is None:
         raise InputError("There are no tabular data to look for clusters in.", hint=ACCEPTED)
-    table = read_table(sources.table)
+    sample = Sample(request.max_rows, seed)
+    table = read_table(sources.table, sample=sample)
     names = [str(name) for name in table.frame.columns]
     column = find_column(labels or task.target or "", names, f"the labels, in {sources.table.name!r}"
                          ) if labels or task.target else None  # fmt: skip
@@ -63,12 +65,16 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
                          hint="Name one with --set labels=COLUMN: it is used for scoring only.")  # fmt: skip
     findings = list(table.findings)
     schema, rows, selection, codes = _understand(task, table, column, findings)
-    brought = _own_test(sources.test, schema, column) if sources.test else None
+    few = Sample(min(most(sample, table.frame.shape[1]), MOST_TEST), seed)
+    brought = _own_test(sources.test, schema, column, few, findings) if sources.test else None
+    share = min(test_share, MOST_TEST / len(codes)) if table.drawn else test_share
     train_rows, test_rows, folds, words, repeated = _divide(
-        rows, None if brought else test_share, seed, findings, locked_before(private, rows.positions)
+        rows, None if brought else share, seed, findings, locked_before(private, rows.positions)
     )
     train = rows.take(train_rows)
     test, test_codes = brought or (rows.take(test_rows), codes[test_rows])
+    if table.drawn:
+        findings.insert(0, as_finding(sources.table.name, table.drawn, train=len(train_rows), test=len(test_rows)))
     materials = _measure(schema, selection, train, test, folds, findings)
     seen, points = _reference(materials.train.frame, materials.test.frame)
     clusters, counts = _clusters(wanted, seen, findings, seed)
@@ -144,13 +150,16 @@ def _codes(series: pd.Series[Any]) -> Array:
     return np.asarray(codes)
 
 
-def _own_test(source: Source, schema: dict[str, Any], column: str | None) -> tuple[Rows, Array]:
+def _own_test(source: Source, schema: dict[str, Any], column: str | None, sample: Sample, findings: list[Finding]
+              ) -> tuple[Rows, Array]:  # fmt: skip
     """Rows of the user's own test file, and the codes of their labels."""
     import numpy as np
 
     from automl_agent.tasks.tables.shared.table_io import typed
 
-    table = read_table(source)
+    table = read_table(source, sample=sample)
+    if table.drawn:
+        findings.append(as_finding(source.name, table.drawn, train=0, test=len(table.frame)))
     names = {str(name) for name in table.frame.columns}
     if not any(one["name"] in names for one in schema["columns"]):
         raise InputError(f"The test data {source.name!r} have none of the training data's columns.")

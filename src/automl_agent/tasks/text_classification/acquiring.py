@@ -14,6 +14,7 @@ from automl_agent.records import DataProfile, Finding, Request, Scalar, TaskSpec
 from automl_agent.tasks.tables import acquiring as tables
 from automl_agent.tasks.tables.kinds import ColumnKind, find_kind
 from automl_agent.tasks.tables.reading import Table, read_table
+from automl_agent.tasks.tables.sampling import Sample
 from automl_agent.tasks.tables.selecting import Roles, Selection, select_columns
 from automl_agent.tasks.tables.sources import Source
 from automl_agent.tasks.text_classification.columns import named_texts
@@ -76,7 +77,7 @@ def _embedding(options: dict[str, Scalar]) -> str | None:
 # ---------------------------------------------------------------- reading
 
 
-def _read(task: TaskSpec, source: Source) -> Table:
+def _read(task: TaskSpec, source: Source, *, sample: Sample | None = None) -> Table:
     """The table of a file or folder, without rows that have no text.
 
     Raises:
@@ -84,7 +85,7 @@ def _read(task: TaskSpec, source: Source) -> Table:
     """
     from automl_agent.tasks.tables.shared.table_io import texts
 
-    table = _read_folder(source) if source.path.is_dir() else read_table(source)
+    table = _read_folder(source) if source.path.is_dir() else read_table(source, sample=sample)
     names = _texts(task, table.frame, table.options["decimal"], source.name)
     columns = [texts(table.frame[name]) for name in names]
     empty = sum(column == "" for column in columns) == len(names)

@@ -7,6 +7,7 @@ Everything that is wrong with a file is a `ValueError` (or `OSError`) with one l
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -19,6 +20,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -36,19 +38,23 @@ SMALL = 64
 CHUNK = 20_000
 LARGEST_WEIGHT = 1e100
 """Sums of larger ones could overflow."""
+BLOCK = 8 * 2**20
+"""Bytes of a text file that are looked at together where only some of its rows are wanted."""
 MAX_CELL = 64 * 2**20
 MAX_CELLS = 10**9
 
 # ---------------------------------------------------------------- reading
 
 
-def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None) -> pd.DataFrame:
+def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None,
+         rows: np.ndarray[Any, Any] | None = None) -> pd.DataFrame:  # fmt: skip
     """Read a table as it stands: strings from text files, the library's own values from Parquet, Excel and JSON.
 
     Args:
         path: CSV, TSV, Parquet, Excel, JSON or JSON Lines; also `.gz` or `.zip` of one. Content decides, not the name.
         options: `delimiter`, `encoding`, `header`, `quoting`, `row_names`, `sheet`, `member`, as in `schema["read"]`.
         limit: rows to read at most.
+        rows: ascending positions of the rows that are wanted; by default all. The index holds them.
 
     Returns:
         The rows in the order of the file (blank lines apart), with unique, stripped column names.
@@ -57,11 +63,11 @@ def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | N
         ValueError: the content is not a table that can be read.
         OSError: the file cannot be opened.
     """
-    return load(path, options, limit)[0]
+    return load(path, options, limit, rows)[0]
 
 
-def load(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None
-         ) -> tuple[pd.DataFrame, dict[str, list[int]]]:  # fmt: skip
+def load(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None,
+         rows: np.ndarray[Any, Any] | None = None) -> tuple[pd.DataFrame, dict[str, list[int]]]:  # fmt: skip
     """Like `read`; also tells what was repaired on the way.
 
     Returns:
@@ -69,13 +75,60 @@ def load(path: str | Path, options: dict[str, Any] | None = None, limit: int | N
         objects (`bad`, all missing), and of columns that were renamed because their name was taken (`repeated`).
     """
     options = options or {}
-    path = Path(path)
+    with _opening(Path(path), options) as (kind, passes):
+        read = _READERS[kind]
+        frame, odd = passes(lambda stream, plain: read(stream, {**options, "plain": plain}, limit, rows))
+    if rows is None:
+        return frame, odd
+    frame.index = pd.Index(rows[: len(frame)])
+    return frame, {what: found if what == "repeated" else rows[found].tolist() for what, found in odd.items()}
+
+
+def count(path: str | Path, options: dict[str, Any] | None = None) -> int | None:
+    """How many rows `read` would return, without keeping any; `None` where that must read all (Excel, JSON).
+
+    Raises:
+        ValueError, OSError: as `read`; most of the content of single cells is not looked at.
+    """
+    options = options or {}
+    with _opening(Path(path), options) as (kind, passes):
+        counter = _COUNTERS.get(kind)
+        return None if counter is None else passes(lambda stream, plain: counter(stream, {**options, "plain": plain}))
+
+
+def column(path: str | Path, name: str, options: dict[str, Any] | None = None) -> pd.Series[Any]:
+    """One column of all rows, as `read` would return it.
+
+    Raises:
+        ValueError, OSError: as `read`.
+        KeyError: there is none of this name.
+    """
+    options = options or {}
+    with _opening(Path(path), options) as (kind, passes):
+        alone = _COLUMNS.get(kind)
+        if alone is not None:
+            found: pd.Series[Any] = passes(lambda stream, _: alone(stream, options, name))
+            return found
+    return read(path, options)[name]
+
+
+@contextmanager
+def _opening(path: Path, options: dict[str, Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """The format of a file, and what runs a function on its content: taken as plain lines at first, and where it is
+    not that plain, once more. Damaged archives become a `ValueError`."""
+
+    def passes(work: Callable[[BinaryIO, bool], Any]) -> Any:
+        try:
+            with open_content(path, options.get("member")) as stream:
+                return work(stream, True)
+        except _NotPlainError:
+            with open_content(path, options.get("member")) as stream:
+                return work(stream, False)
+
     try:
         with open_content(path, options.get("member")) as stream:
             head = stream.read(4096)
-        kind = content_format(head, inner_name(path, options.get("member")))
-        with open_content(path, options.get("member")) as stream:
-            return _READERS[kind](stream, options, limit)
+        yield content_format(head, inner_name(path, options.get("member"))), passes
     except (zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ValueError(f"the archive is damaged ({error})") from error
 
@@ -182,6 +235,8 @@ def _renamed(raw: Iterable[Any], names: list[str]) -> list[int]:
     return [i for i, (old, new) in enumerate(zip(raw, names, strict=True)) if str(old).strip() not in ("", "None", new)]
 
 
+_INDEX = re.compile(r"__index_level_\d+__")
+"""Name of a column in which pandas keeps the index of a frame."""
 Loaded = tuple[pd.DataFrame, dict[str, list[int]]]
 _FIELD_LIMIT = threading.Lock()
 
@@ -196,84 +251,279 @@ def records(stream: BinaryIO, options: dict[str, Any]) -> Iterator[list[str]]:
     encoding = options.get("encoding") or "utf-8"
     text = io.TextIOWrapper(stream, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
     lines = (line.replace("\0", "") if "\0" in line else line for line in text)
-    quoting = options.get("quoting") or "strict"
-    reader = csv.reader(
-        lines,
-        delimiter=options.get("delimiter") or ",",
-        quoting=csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL,
-        strict=quoting == "strict",
-        skipinitialspace=quoting != "none",
-    )
     try:
-        for position, row in enumerate(reader):
+        for position, row in enumerate(_cells(lines, options)):
             if row and not (position == 0 and row[0].lower().startswith("sep=") and len(row) <= 2):
                 yield row
     finally:
         text.detach()  # the stream is its owner's to close
 
 
-def _read_csv(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> Loaded:
-    # The limit of a cell is a setting of the whole process: it is raised for the time of reading only.
+def _cells(lines: Iterable[str], options: dict[str, Any]) -> Iterator[list[str]]:
+    quoting = options.get("quoting") or "strict"
+    return csv.reader(
+        lines,
+        delimiter=options.get("delimiter") or ",",
+        quoting=csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL,
+        strict=quoting == "strict",
+        skipinitialspace=quoting != "none",
+    )
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """The limit of a cell is a setting of the whole process: it is raised for the time of reading only."""
     with _FIELD_LIMIT:
         before = csv.field_size_limit(MAX_CELL)
         try:
-            return _parse_csv(records(stream, options), options, limit)
+            yield
         except csv.Error as error:
             raise ValueError(f"quotes or cells are broken ({error})") from error
         finally:
             csv.field_size_limit(before)
 
 
-def _parse_csv(rows: Iterator[list[str]], options: dict[str, Any], limit: int | None) -> Loaded:
+def _read_csv(
+    stream: BinaryIO, options: dict[str, Any], limit: int | None, wanted: np.ndarray[Any, Any] | None
+) -> Loaded:
+    with _long_cells():
+        if options["plain"] and limit is None:
+            texts = _plain_texts(stream, options, wanted)
+            first = _records_in(next(texts, (b"", 0))[0], options)
+            return _parse_csv(first[0], texts, options) if first else (pd.DataFrame(), {})
+        rows = records(stream, options)
+        head = next(rows, None)
+        if head is None:
+            return pd.DataFrame(), {}
+        if not options.get("header", True):
+            rows = itertools.chain([head], rows)
+        if wanted is not None:
+            rows = _only(rows, wanted)
+        rows = itertools.islice(rows, limit)
+        return _parse_csv(head, iter(lambda: list(itertools.islice(rows, CHUNK)), []), options)
+
+
+def _count_csv(stream: BinaryIO, options: dict[str, Any]) -> int:
+    with _long_cells():
+        if options["plain"]:
+            found = sum(len(starts) for _, starts, _ in _plain_lines(stream, options))
+        else:
+            found = sum(1 for _ in records(stream, options))
+    return max(0, found - bool(options.get("header", True)))
+
+
+def _only(rows: Iterator[list[str]], wanted: np.ndarray[Any, Any]) -> Iterator[list[str]]:
+    """The rows at these positions (ascending)."""
+    left = iter(wanted.tolist())
+    following = next(left, None)
+    for position, row in enumerate(rows):
+        if position == following:
+            following = next(left, None)
+            yield row
+        if following is None:
+            return
+
+
+def _csv_column(stream: BinaryIO, options: dict[str, Any], name: str) -> pd.Series[Any]:
     import pyarrow as pa
 
-    first = next(rows, None)
-    if first is None:
-        return pd.DataFrame(), {}
-    header = options.get("header", True)
-    if not header:
-        rows = itertools.chain([first], rows)
+    with _long_cells():
+        rows = records(stream, options)
+        first = next(rows, [])
+        names = clean_names(["row_names"] * bool(options.get("row_names")) + first)
+        if not options.get("header", True):
+            names, rows = [f"column_{place}" for place in range(1, len(first) + 1)], itertools.chain([first], rows)
+        if name not in names:
+            raise KeyError(name)
+        place = names.index(name)
+        cells = (row[place] if place < len(row) else "" for row in rows)
+        parts = iter(lambda: pa.array(itertools.islice(cells, CHUNK), pa.string()), pa.array([], pa.string()))
+        values = pa.chunked_array(list(parts), pa.string())
+    found: pd.Series[Any] = values.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get).rename(name)
+    return found
+
+
+class _NotPlainError(Exception):
+    """The records of a text file cannot be told apart by their lines and quotes alone."""
+
+
+def _plain_texts(
+    stream: BinaryIO, options: dict[str, Any], wanted: np.ndarray[Any, Any] | None
+) -> Iterator[tuple[bytes, int]]:
+    """The text of the first record, then that of the (wanted) rows, block by block; with the number of records in it.
+
+    Raises:
+        _NotPlainError: the lines do not show where records end.
+    """
+    before, first = 0, True
+    for data, starts, ends in _plain_lines(stream, options):
+        ends = ends + 1
+        if first and len(starts):
+            yield data[starts[0] : ends[0]], 1
+            first, header = False, int(bool(options.get("header", True)))
+            starts, ends = starts[header:], ends[header:]
+        if not len(starts):
+            continue
+        if wanted is None:
+            yield data[starts[0] : ends[-1]], len(starts)
+        else:
+            low, high = np.searchsorted(wanted, [before, before + len(starts)])
+            here = wanted[low:high] - before
+            lines = [data[start:end] for start, end in zip(starts[here].tolist(), ends[here].tolist(), strict=True)]
+            yield b"".join(lines), len(lines)
+        before += len(starts)
+
+
+def _records_in(text: bytes, options: dict[str, Any]) -> list[list[str]]:
+    lines = io.StringIO(text.decode(options.get("encoding") or "utf-8"), newline="")
+    return [row for row in _cells(lines, options) if row]
+
+
+def _plain_columns(text: bytes, options: dict[str, Any], width: int) -> list[Any] | None:
+    """The columns of plain records, many times faster than cell by cell; `None` where that would not give the same:
+    not every record has so many cells, or blanks come before a cell, which are to be skipped."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    quoted, delimiter = options.get("quoting") != "none", options.get("delimiter") or ","
+    if quoted and (text.startswith(b" ") or b"\n " in text or delimiter.encode() + b" " in text):
+        return None
+    names = [str(place) for place in range(width)]
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(text.decode(options.get("encoding") or "utf-8").encode()),
+            pa.csv.ReadOptions(column_names=names, block_size=2 * len(text) + 1024),
+            pa.csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted),
+            pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    return [column.combine_chunks() for column in table.columns]
+
+
+def _plain_lines(
+    stream: BinaryIO, options: dict[str, Any]
+) -> Iterator[tuple[bytes, np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """Blocks of a text file, with the positions where each record that is not blank starts, and of its line end.
+
+    A line end with an even number of quotes before it ends a record: sure where every quote stands where it must.
+
+    Raises:
+        _NotPlainError: that is not so, or line ends and characters are not single bytes.
+        UnicodeDecodeError: the encoding is wrong.
+    """
+    encoding = options.get("encoding") or "utf-8"
+    if encoding not in ("utf-8", "cp1252", "latin-1") or options.get("quoting") == "lenient":
+        raise _NotPlainError
+    quoted, delimiter = options.get("quoting") != "none", ord(options.get("delimiter") or ",")
+    data, begun, block = b"", False, b" "
+    while block:
+        block = stream.read(BLOCK)
+        data += block
+        if not begun:
+            data, begun = data.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else data, True
+            if data[:4].lower() == b"sep=":
+                raise _NotPlainError
+        if not block and data and not data.endswith(b"\n"):
+            data += b"\n"
+        marks = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero(marks == ord("\n"))
+        if quoted:
+            quotes = np.flatnonzero(marks == ord('"'))
+            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        if not len(ends):
+            if data and (not block or len(data) > MAX_CELL):
+                raise _NotPlainError
+            continue
+        cut = int(ends[-1]) + 1
+        if quoted:
+            _check_quotes(marks, quotes[: np.searchsorted(quotes, cut)], delimiter)
+        whole, data = data[:cut], data[cut:]
+        if b"\0" in whole or (b"\r" in whole and whole.count(b"\r") != whole.count(b"\r\n")):
+            raise _NotPlainError
+        if not whole.isascii():
+            whole.decode(encoding)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        kept = (ends - starts > 1) | ((ends > starts) & (marks[starts] != ord("\r")))
+        yield whole, starts[kept], ends[kept]
+    if data:  # a quote is never closed
+        raise _NotPlainError
+
+
+def _check_quotes(marks: np.ndarray[Any, Any], quotes: np.ndarray[Any, Any], delimiter: int) -> None:
+    """Every quote must open a cell, close one, or be one of two that stand for a quote inside of a cell."""
+    opening, closing = quotes[0::2], quotes[1::2]
+    before, after = marks[opening[opening > 0] - 1], marks[closing + 1]
+    if not (np.isin(before, [delimiter, 10, 34]).all() and np.isin(after, [delimiter, 10, 13, 34]).all()):
+        raise _NotPlainError
+
+
+def _parse_csv(
+    first: list[str], chunks: Iterator[list[list[str]]] | Iterator[tuple[bytes, int]], options: dict[str, Any]
+) -> Loaded:
+    """A frame of rows, which come as cells or as plain text with its number of records.
+
+    Args:
+        first: the first record: the header where there is one, and otherwise only as wide as it.
+    """
+    import pyarrow as pa
+
+    if not options.get("header", True):
         first = [f"column_{position}" for position in range(1, len(first) + 1)]
     elif options.get("row_names"):
         first = ["row_names", *first]
     width, start = len(first), 0
     odd: dict[str, list[int]] = {"short": [], "long": []}
     parts: list[list[pa.Array]] = []
-    rows = itertools.islice(rows, limit)
-    while chunk := list(itertools.islice(rows, CHUNK)):
-        for position, row in enumerate(chunk):
-            if len(row) < width:
-                odd["short"].append(start + position)
-                row.extend([""] * (width - len(row)))
-            elif len(row) > width:
-                if any(cell.strip() for cell in row[width:]):
-                    odd["long"].append(start + position)
-                del row[width:]
-        parts.append([pa.array(column, pa.string()) for column in zip(*chunk, strict=True)])
-        start += len(chunk)
-    columns = [pa.chunked_array([part[i] for part in parts], pa.string()) for i in range(width)]
+    for chunk in chunks:
+        columns = None
+        if isinstance(chunk, tuple):
+            text, count = chunk
+            columns = _plain_columns(text, options, width)
+            chunk = [] if columns else _records_in(text, options)
+            if count != (len(columns[0]) if columns else len(chunk)):
+                raise _NotPlainError
+        if columns is None:
+            columns = _cut(chunk, width, start, odd)
+        parts.append(columns)
+        start += len(columns[0])
     names = clean_names(first)
     odd["repeated"] = _renamed(first, names)
-    table = pa.table(columns, names=names)
+    table = pa.table([pa.chunked_array([part[i] for part in parts], pa.string()) for i in range(width)], names=names)
     return table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get), odd
 
 
-def _read_parquet(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
+def _cut(rows: list[list[str]], width: int, start: int, odd: dict[str, list[int]]) -> list[Any]:
+    """The columns of rows with any number of cells; those with too few or too many are added to `odd`."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    source = stream if stream.seekable() else io.BytesIO(stream.read())
-    try:
-        file = pq.ParquetFile(source)
-        if file.metadata.num_rows * file.metadata.num_columns > MAX_CELLS:
+    for position, row in enumerate(rows, start):
+        if len(row) < width:
+            odd["short"].append(position)
+            row.extend([""] * (width - len(row)))
+        elif len(row) > width:
+            if any(cell.strip() for cell in row[width:]):
+                odd["long"].append(position)
+            del row[width:]
+    return [pa.array([row[place] for row in rows], pa.string()) for place in range(width)]
+
+
+def _read_parquet(
+    stream: BinaryIO, _options: dict[str, Any], limit: int | None, wanted: np.ndarray[Any, Any] | None
+) -> Loaded:
+    import pyarrow as pa
+
+    with _parquet(stream) as file:
+        rows = file.metadata.num_rows if wanted is None else len(wanted)
+        if rows * file.metadata.num_columns > MAX_CELLS:
             raise ValueError("it claims more than a billion cells")
-        if limit is None or file.metadata.num_rows <= limit:
+        if wanted is not None:
+            table = _some_rows(file, wanted).slice(0, limit)
+        elif limit is None or rows <= limit:
             table = file.read()
         else:
             table = pa.Table.from_batches(itertools.islice(file.iter_batches(batch_size=limit), 1))
-    except pa.ArrowException as error:
-        raise ValueError(f"the Parquet file is damaged ({str(error).splitlines()[0]})") from error
-    table = table.select([name for name in table.column_names if not re.fullmatch(r"__index_level_\d+__", name)])
+    table = table.select([name for name in table.column_names if not _INDEX.fullmatch(name)])
     frame = table.to_pandas(ignore_metadata=True)
     names = clean_names(frame.columns)
     repeated = _renamed(frame.columns, names)
@@ -281,7 +531,45 @@ def _read_parquet(stream: BinaryIO, _options: dict[str, Any], limit: int | None)
     return frame, {"repeated": repeated}
 
 
-def _read_excel(stream: BinaryIO, options: dict[str, Any], limit: int | None) -> Loaded:
+@contextmanager
+def _parquet(stream: BinaryIO) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        yield pq.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+    except pa.ArrowException as error:
+        raise ValueError(f"the Parquet file is damaged ({str(error).splitlines()[0]})") from error
+
+
+def _count_parquet(stream: BinaryIO, _options: dict[str, Any]) -> int:
+    with _parquet(stream) as file:
+        return int(file.metadata.num_rows)
+
+
+def _parquet_column(stream: BinaryIO, _options: dict[str, Any], name: str) -> pd.Series[Any]:
+    with _parquet(stream) as file:
+        names = [each for each in file.schema_arrow.names if not _INDEX.fullmatch(each)]
+        place = dict(zip(clean_names(names), names, strict=True))[name]
+        found: pd.Series[Any] = file.read(columns=[place]).column(0).to_pandas().rename(name)
+    return found
+
+
+def _some_rows(file: Any, wanted: np.ndarray[Any, Any]) -> Any:
+    """The rows at ascending positions, read a part of the file at a time."""
+    import pyarrow as pa
+
+    parts, before = [], 0
+    for batch in file.iter_batches(batch_size=CHUNK):
+        low, high = np.searchsorted(wanted, [before, before + batch.num_rows])
+        parts.append(batch.take(pa.array(wanted[low:high] - before)))
+        before += batch.num_rows
+    return pa.Table.from_batches(parts, parts[0].schema if parts else file.schema_arrow).unify_dictionaries()
+
+
+def _read_excel(
+    stream: BinaryIO, options: dict[str, Any], limit: int | None, wanted: np.ndarray[Any, Any] | None
+) -> Loaded:
     import openpyxl
 
     try:
@@ -303,10 +591,22 @@ def _read_excel(stream: BinaryIO, options: dict[str, Any], limit: int | None) ->
     header = cells.pop(0) if cells and options.get("header", True) else [None] * len(keep)
     names = clean_names(header)
     columns = [list(column) for column in zip(*cells, strict=True)]
-    return _from_columns(names, columns), {"repeated": _renamed(header, names)}
+    return _wanted(_from_columns(names, columns), wanted), {"repeated": _renamed(header, names)}
 
 
-def _read_json(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
+def _wanted(frame: pd.DataFrame, wanted: np.ndarray[Any, Any] | None) -> pd.DataFrame:
+    """The wanted rows of a table that had to be read whole."""
+    return frame if wanted is None else frame.iloc[wanted[wanted < len(frame)]]
+
+
+def _read_json(
+    stream: BinaryIO, options: dict[str, Any], limit: int | None, wanted: np.ndarray[Any, Any] | None
+) -> Loaded:
+    frame, odd = _parse_json(stream, options, limit)
+    return _wanted(frame, wanted), odd
+
+
+def _parse_json(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
     try:
         found = json.loads(stream.read())
     except (ValueError, RecursionError) as error:
@@ -328,10 +628,23 @@ def _read_json(stream: BinaryIO, _options: dict[str, Any], limit: int | None) ->
     return _from_records(found[:limit]), {}
 
 
-def _read_jsonl(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -> Loaded:
+def _json_lines(stream: BinaryIO) -> Iterator[bytes]:
+    return (line for line in stream if line.strip(b"\xef\xbb\xbf \t\r\n"))
+
+
+def _count_jsonl(stream: BinaryIO, _options: dict[str, Any]) -> int:
+    return sum(1 for _ in _json_lines(stream))
+
+
+def _read_jsonl(
+    stream: BinaryIO, _options: dict[str, Any], limit: int | None, wanted: np.ndarray[Any, Any] | None
+) -> Loaded:
     rows: list[dict[str, Any]] = []
     bad: list[int] = []
-    lines = (line for line in stream if line.strip(b"\xef\xbb\xbf \t\r\n"))
+    lines: Iterator[bytes] = _json_lines(stream)
+    if wanted is not None:
+        chosen = set(wanted.tolist())
+        lines = (line for number, line in enumerate(lines) if number in chosen)
     for position, line in enumerate(itertools.islice(lines, limit)):
         try:
             row = json.loads(line.decode("utf-8-sig"))
@@ -357,7 +670,15 @@ def _from_columns(names: list[str], columns: list[list[Any]]) -> pd.DataFrame:
     return pd.DataFrame(data)
 
 
-_READERS: dict[str, Callable[[BinaryIO, dict[str, Any], int | None], Loaded]] = {
+_COUNTERS: dict[str, Callable[[BinaryIO, dict[str, Any]], int]] = {
+    "csv": _count_csv,
+    "parquet": _count_parquet,
+    "jsonl": _count_jsonl,
+}
+COUNTED = frozenset(_COUNTERS)
+"""Formats whose rows can be counted, and some of them read, without keeping the others."""
+_COLUMNS: dict[str, Callable[[BinaryIO, dict[str, Any], str], Any]] = {"csv": _csv_column, "parquet": _parquet_column}
+_READERS: dict[str, Callable[[BinaryIO, dict[str, Any], int | None, Any], Loaded]] = {
     "csv": _read_csv,
     "parquet": _read_parquet,
     "excel": _read_excel,

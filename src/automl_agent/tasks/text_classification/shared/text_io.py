@@ -13,8 +13,12 @@ from text_files import SUFFIXES, as_texts, read_file, read_folder
 __all__ = ["bounds", "encode_target", "inspect", "read", "typed"]
 
 
-def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None) -> pd.DataFrame:
+def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | None = None, rows: Any = None
+         ) -> pd.DataFrame:  # fmt: skip
     """Read a table, or a folder of text files, or where a folder was learned from, a single text file.
+
+    Args:
+        rows: positions of the rows of a table that are wanted, as `table_io.read` takes them.
 
     Raises:
         ValueError: the content is none of these.
@@ -24,7 +28,7 @@ def read(path: str | Path, options: dict[str, Any] | None = None, limit: int | N
     if path.is_dir():
         return read_folder(path, limit)[0]
     if options.get("format") != "folder":
-        return table_io.read(path, options, limit)
+        return table_io.read(path, options, limit, rows)
     return read_file(path) if path.suffix.lower() in SUFFIXES else table_io.read(path, None, limit)
 
 
