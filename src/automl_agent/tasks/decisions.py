@@ -21,7 +21,8 @@ Formula = Callable[[Array, int], Array]
 SWEEPS = 3
 GRID = 48
 """Values that are tried for a number."""
-MAX_ROWS = 20_000
+MAX_CELLS = 200_000
+"""Probabilities (rows times classes) that are looked at; of more rows an even part."""
 MAX_CLASSES = 40
 
 
@@ -120,5 +121,5 @@ def _value(formula: Formula, truth: Array, answers: Array, classes: int, weights
 
 def _few(truth: Array, prediction: Array, weights: Array | None) -> tuple[Array, Array, Array | None]:
     """An even part of the rows where there are many."""
-    step = max(1, len(truth) // MAX_ROWS)
+    step = max(1, prediction.size // MAX_CELLS)
     return truth[::step], np.asarray(prediction[::step], dtype=np.float64), None if weights is None else weights[::step]
