@@ -316,7 +316,7 @@ def test_what_the_clock_chose_gives_the_same_model_again(name: str, tmp_path: Pa
     frame, target = small_set()
     model_class = load_candidate(ALL[name].path, FAMILY.shared).Model
     told = {"kind": "classification", "classes": list(NAMES), "metric": "accuracy", "positive": None}
-    timed = model_class(told, {**QUICK.get(name, {}), "augment": "auto"}, [], 0, time_limit=20.0).fit(frame, target)
+    timed = model_class(told, {**QUICK.get(name, {}), "augment": "auto"}, [], 0, time_limit=8.0).fit(frame, target)
     timed.save(tmp_path)
     fixed = json.loads((tmp_path / "params.json").read_text())
     again = model_class(told, fixed, [], 0).fit(frame, target)

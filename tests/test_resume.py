@@ -55,6 +55,13 @@ DEATHS = [
     for kind in ("stage_started", "stage_finished")
     if kind == "stage_started" or stage in WRITING
 ]
+SOME = [
+    (kind, stage)
+    for kind, stage in DEATHS
+    if stage in (*WRITING, "begin", "make_plans", "agent_data", "revise")
+    and (kind == "stage_started" or stage in ("implement", "grade", "deliver"))
+]
+"""What is died of in the test command; with the marker `matrix`, of all."""
 AT_ONCE = {"agent_data", "agent_model"}
 MARK = "AUTOML_TEST_RUN"
 PATIENCE = 300.0
@@ -154,6 +161,7 @@ def repeated(lives: list[Life]) -> set[str]:
 @dataclass
 class Killed:
     folder: Path
+    deaths: list[tuple[str, str]]
     lives: dict[tuple[str, str], Life] = field(default_factory=dict)
     """The process that was killed there, by the event that it died after."""
     whole: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -162,10 +170,12 @@ class Killed:
     last: Life = field(default_factory=lambda: Life(1))
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    run = Killed(tmp_path_factory.mktemp("killed"))
-    for death in DEATHS:
+@pytest.fixture(
+    scope="module", params=[pytest.param(SOME, id="some"), pytest.param(DEATHS, id="all", marks=pytest.mark.matrix)]
+)
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    run = Killed(tmp_path_factory.mktemp("killed"), request.param)
+    for death in run.deaths:
         run.lives[death] = drive(run.folder, "run", *death)
         bundle = run.folder / "out" / "bundle"
         run.whole[death] = bundle.is_dir() and is_whole(bundle)
@@ -180,19 +190,18 @@ def kept_grade(folder: Path) -> tuple[int, bytes]:
     return path.stat().st_mtime_ns, path.read_bytes()
 
 
-@pytest.mark.parametrize("number", range(len(DEATHS)), ids=[" ".join(death) for death in DEATHS])
-def test_a_run_killed_in_any_stage_goes_on_with_that_stage(killed: Killed, number: int) -> None:
-    death = DEATHS[number]
-    assert killed.lives[death].status == -signal.SIGKILL
-    following = killed.lives[DEATHS[number + 1]] if number + 1 < len(DEATHS) else killed.last
-    at_work = AT_ONCE if death[1] in AT_ONCE else {death[1]}
-    assert following.stages[0] in at_work
-    before = set(STAGES[: STAGES.index(death[1])]) - at_work
-    if "revise" in following.stages:
-        before -= set(STAGES[STAGES.index("make_plans") :])  # planning begins again, as it should
-    assert not set(following.stages) & before
-    if death not in DEATHS[: DEATHS.index(("stage_finished", "baseline"))]:
-        assert killed.whole[death], "no usable bundle was there"
+def test_a_run_killed_in_any_stage_goes_on_with_that_stage(killed: Killed) -> None:
+    for death, then in zip(killed.deaths, [*killed.deaths[1:], None], strict=True):
+        assert killed.lives[death].status == -signal.SIGKILL, death
+        following = killed.lives[then] if then else killed.last
+        at_work = AT_ONCE if death[1] in AT_ONCE else {death[1]}
+        assert following.stages[0] in at_work, death
+        before = set(STAGES[: STAGES.index(death[1])]) - at_work
+        if "revise" in following.stages:
+            before -= set(STAGES[STAGES.index("make_plans") :])  # planning begins again, as it should
+        assert not set(following.stages) & before, death
+        if STAGES.index(death[1]) > STAGES.index("baseline"):
+            assert killed.whole[death], f"no usable bundle was there when it died: {death}"
 
 
 def test_killed_everywhere_it_still_delivers(killed: Killed) -> None:
@@ -225,7 +234,7 @@ def test_nothing_is_left_behind(killed: Killed) -> None:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     moments = random.Random(5)
-    lives = [drive(tmp_path, "run", seconds=moments.uniform(2.0, 5.0)) for _ in range(5)]
+    lives = [drive(tmp_path, "run", seconds=moments.uniform(2.0, 5.0)) for _ in range(3)]
     lives.append(drive(tmp_path, "run"))
     finished = [life for life in lives if life.status == 0]
     assert finished[0].events[-1]["report"]["status"] == "missed"
@@ -277,7 +286,7 @@ def until_best(process: subprocess.Popen[str], out: Path) -> None:
 
 
 def test_a_killed_command_is_resumed(home: Path) -> None:
-    process = start(home, WORDS, *DATA, "--budget", "300", "--trials", "8", "--out", "killed")
+    process = start(home, WORDS, *DATA, "--budget", "300", "--trials", "4", "--out", "killed")
     until_best(process, home / "killed")
     process.kill()
     finish(process)
@@ -327,7 +336,7 @@ def test_a_question_is_answered_later(home: Path) -> None:
 
 
 def test_plans_are_approved_later(home: Path) -> None:
-    status, asked, err = finish(start(home, WORDS, *DATA, "--budget", "300", "--trials", "6", "--approve"))
+    status, asked, err = finish(start(home, WORDS, *DATA, "--budget", "300", "--trials", "4", "--approve"))
     assert status == 4, err
     assert "--yes" in asked["reason"]
     status, result, err = finish(start(home, "--resume", "last", "--yes"))

@@ -132,7 +132,10 @@ def disguised(case: Case, seed: int) -> tuple[pd.DataFrame, str, dict[str, str]]
     return frame.iloc[rows].sample(frac=1, random_state=seed).reset_index(drop=True), target, names
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in ("diabetes", "cancer") else pytest.mark.matrix) for name in CASES],
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Delivered:
     case, folder = CASES[request.param], tmp_path_factory.mktemp(request.param)
     frame, target, drawn = disguised(case, seed=len(request.param))
