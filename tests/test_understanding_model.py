@@ -244,6 +244,20 @@ def test_order_groups_and_unused_columns_are_added_where_the_quote_speaks_of_the
     assert ask("shop", words, answer) == rules("shop", words)
 
 
+def test_weights_and_subgroups_are_added_where_the_family_can_use_them():
+    words = "Predict sales. A line stands for as many days as visitors says, and I am curious how each store fares."
+    answer = {
+        "weight": said("visitors", "as many days as visitors says"),
+        "by": [said("store", "how each store fares"), said("promo", "how each store fares"), said("sales", words)],
+    }
+    assert (rules("shop", words).weight, rules("shop", words).by) == (None, ())
+    task = ask("shop", words, answer)
+    assert (task.weight, task.by) == ("visitors", ("store",))
+    assert by_model(task) == {"weight": "visitors", "by": "store"}
+    no_number = {"weight": said("store", "how each store fares")}
+    assert ask("shop", words, no_number) == rules("shop", words)
+
+
 def test_the_user_is_described_where_the_words_do_not_show_it():
     answer = {
         "language": "zh", "expertise": said("expert", "heteroscedastic"),

@@ -59,6 +59,8 @@ class RequestAnswer(_Answer):
     constraints: Annotated[list[SaidLimit], BeforeValidator(_items), Field(max_length=6)] = []
     time: Annotated[Said, Field(description="The listed column that orders the rows in time.")] = Said()
     group: Annotated[Said, Field(description="The listed column whose equal values belong together.")] = Said()
+    weight: Annotated[Said, Field(description="The listed column that tells how much each row counts.")] = Said()
+    by: Annotated[_Several, Field(description="Listed columns for whose values the scores are asked one by one.")] = []
     ignore: Annotated[_Several, Field(description="Listed columns that must not be used.")] = []
     deliverables: Annotated[_Several, Field(description="Listed deliverables that the user asks for.")] = []
     expertise: Annotated[Said, Field(description="novice, practitioner or expert, from how the user writes.")] = Said()

@@ -44,8 +44,10 @@ class Claims:
     constraints: tuple[Constraint, ...] = ()
     time: Claim | None = None
     group: Claim | None = None
-    """Time and group only where the quote speaks of the column: nothing else could check them."""
+    weight: Claim | None = None
+    by: tuple[Claim, ...] = ()
     ignore: tuple[Claim, ...] = ()
+    """From `time` on only where the quote speaks of the column: nothing else could check them."""
     deliverables: tuple[str, ...] = ()
     expertise: Claim | None = None
     language: str = ""
@@ -91,6 +93,8 @@ def read_claims(answer: RequestAnswer, look: Look, veil: Veil, shown: str) -> Cl
         constraints=read_limits(answer.constraints, metrics, shown, veil),
         time=described(answer.time),
         group=described(answer.group),
+        weight=described(answer.weight),
+        by=tuple(found for said in answer.by if (found := described(said))),
         ignore=tuple(found for said in answer.ignore if (found := described(said))),
         deliverables=tuple(dict.fromkeys(found.value for found in said_deliverables if found)),
         expertise=claim(answer.expertise, _one_of(get_args(User.model_fields["expertise"].annotation))),

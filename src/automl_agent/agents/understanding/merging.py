@@ -69,7 +69,7 @@ def _completed(filled: _Filled, claims: Claims) -> TaskSpec | Question:
         filled = filled.with_claim("metric", claim)
     assert isinstance(filled.result, TaskSpec)
     task = _with_limits(filled.explained(filled.result), limits)
-    return _with_user(_with_roles(task, claims), claims)
+    return _with_user(_with_roles(task, claims, filled.look), claims)
 
 
 @dataclass(frozen=True)
@@ -178,21 +178,29 @@ def _unread(warning: str) -> set[str]:
     return set(spoken_numbers(warning)) if "was not taken as a requirement" in warning else set()
 
 
-def _with_roles(task: TaskSpec, claims: Claims) -> TaskSpec:
-    """The task with the order, groups and unused columns that the rules did not see."""
+def _with_roles(task: TaskSpec, claims: Claims, look: Look) -> TaskSpec:
+    """The task with the order, groups, weights, subgroups and unused columns that the rules did not see."""
+    family = look.families[task.family]
     update: dict[str, str | tuple[str, ...]] = {}
     inferences = []
     used = {task.target, task.time, task.group, task.weight, *task.ignore}
-    for name, claim in (("time", claims.time), ("group", claims.group)):
+    weight = claims.weight if family.weighs and _holds_numbers(look, claims.weight) else None
+    for name, claim in (("time", claims.time), ("group", claims.group), ("weight", weight)):
         if claim and getattr(task, name) is None and claim.value not in used:
             used.add(claim.value)
             update[name] = claim.value
             inferences.append(_by_model(name, claim.value, claim))
-    more = {claim.value: claim for claim in claims.ignore if claim.value not in used}
-    if more:
-        update["ignore"] = (*task.ignore, *more)
-        inferences += [_by_model("ignore", name, claim) for name, claim in more.items()]
+    apart = claims.by if family.subgroups else ()
+    for name, several, taken in (("ignore", claims.ignore, used), ("by", apart, {task.target, *task.by})):
+        if more := {claim.value: claim for claim in several if claim.value not in taken}:
+            update[name] = (*getattr(task, name), *more)
+            inferences += [_by_model(name, column, claim) for column, claim in more.items()]
     return task.model_copy(update={**update, "inferences": (*task.inferences, *inferences)})
+
+
+def _holds_numbers(look: Look, claim: Claim | None) -> bool:
+    column = look.table.column(claim.value) if look.table and claim else None
+    return column is not None and column.kind == "number"
 
 
 def _with_user(task: TaskSpec, claims: Claims) -> TaskSpec:
