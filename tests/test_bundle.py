@@ -46,7 +46,8 @@ def copy(home: Path, tmp_path: Path) -> Path:
 def test_layout_and_pinned_requirements(home: Path) -> None:
     bundle = home / "bundle"
     for name in (
-        *("train.py", "predict.py", "serve.py", "ensemble.py", "table_io.py", "tiny_prepare.py", "candidates/tiny.py"),
+        *("train.py", "predict.py", "serve.py", "ensemble.py", "tiny_prepare.py", "candidates/tiny.py"),
+        *("table_io.py", "table_files.py", "delimited_text.py", "column_names.py", "table_values.py"),
         *("schema.json", "metrics.json", "Dockerfile", "MODEL_CARD.md", "golden.json", "oof/m0.npy"),
     ):
         assert (bundle / name).is_file(), name

@@ -110,15 +110,30 @@ def test_description(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_candidate_names_all_files_of_ours_that_it_needs(name: str) -> None:
-    ours = {path.stem for path in SHARED.glob("*.py")}
-    named = {path.stem for path in ALL[name].shared}
+def test_a_candidate_and_what_it_imports_can_do_without_the_library(name: str) -> None:
     for path in (ALL[name].path, *ALL[name].shared):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         imported = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         imported |= {str(node.module).split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
         assert "automl_agent" not in imported
-        assert imported & ours <= named
+
+
+def test_what_a_candidate_imports_travels_with_it_and_so_does_what_that_imports(tmp_path: Path) -> None:
+    own, other, mine = tmp_path / "own", tmp_path / "other", tmp_path / "mine"
+    for folder in (own, other, mine):
+        folder.mkdir()
+    for folder in (own, other):
+        (folder / "first.py").write_text("def work():\n    from second import more")
+    (own / "unused.py").write_text("")
+    (other / "second.py").write_text("import first, json\nimport nowhere.there\nfrom . import unused")
+    (mine / "beside.py").write_text("")
+    path, source = mine / "wrapped.py", "TITLE = 'x'\nTAGS = ()\nPORTFOLIO = []\nSPACE = {}\nclass Model: ...\n"
+    path.write_text(source + "import wrapped, beside, first")
+    assert read_candidate(path, (own, other)).shared == (other / "second.py", own / "first.py")
+    path.write_text(source + "GENERATED = True\nimport beside, first")
+    generated = read_candidate(path, (own, other))
+    assert generated.modules == (mine / "beside.py",)
+    assert {*generated.shared} == {mine / "beside.py", own / "first.py", other / "second.py"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

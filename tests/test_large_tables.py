@@ -18,8 +18,7 @@ from automl_agent.records import TaskSpec
 from automl_agent.tasks.tables import acquiring, sampling
 from automl_agent.tasks.tables.reading import read_table
 from automl_agent.tasks.tables.sampling import Sample
-from automl_agent.tasks.tables.shared import table_io
-from automl_agent.tasks.tables.sources import Source
+from automl_agent.tasks.tables.sources import Source, table_files
 from automl_agent.tasks.tabular_clustering import acquiring as clustering
 from automl_agent.tasks.text_classification import acquiring as texts
 from automl_agent.tasks.words.rows import wished_rows
@@ -61,24 +60,26 @@ CONTENTS = {
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("block", [7, 10_000])
 def test_some_rows_are_those_of_the_whole(tmp_path, monkeypatch, content, header, block):
-    monkeypatch.setattr(table_io, "BLOCK", block)
+    reader = table_files()
+    monkeypatch.setitem(reader.read_csv.__globals__, "BLOCK", block)
     path, options = tmp_path / "table.csv", {"header": header}
     path.write_bytes(content.encode())
     with path.open("rb") as stream:  # every record parsed, one by one
-        whole, odd = table_io._read_csv(stream, {**options, "plain": False}, None, None)
-    read, told = table_io.load(path, options)
+        whole, odd = reader.read_csv(stream, {**options, "plain": False}, None, None)
+    read, told = reader.load(path, options)
     pd.testing.assert_frame_equal(read, whole)
     assert told == odd
-    assert table_io.count(path, options) == len(whole)
+    assert reader.count(path, options) == len(whole)
     rows = np.arange(0, len(whole), 2)
-    some, told = table_io.load(path, options, rows=rows)
+    some, told = reader.load(path, options, rows=rows)
     pd.testing.assert_frame_equal(some, whole.iloc[rows])
     assert told["short"] == [row for row in odd["short"] if row % 2 == 0]
     name = whole.columns[1]
-    pd.testing.assert_series_equal(table_io.column(path, name, options), whole[name])
+    pd.testing.assert_series_equal(reader.column(path, name, options), whole[name])
 
 
 def test_other_forms(tmp_path):
+    reader = table_files()
     frame, rows = shop(90), np.array([3, 40, 88])
     (tmp_path / "table.csv.gz").write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
     frame.to_parquet(tmp_path / "table.parquet")
@@ -86,9 +87,9 @@ def test_other_forms(tmp_path):
     frame.to_json(tmp_path / "table.json", orient="records")
     frame.to_excel(tmp_path / "table.xlsx", index=False)
     for path in sorted(tmp_path.iterdir()):
-        whole, some = table_io.read(path), table_io.read(path, rows=rows)
+        whole, some = reader.read(path), reader.read(path, rows=rows)
         pd.testing.assert_frame_equal(some, whole.iloc[rows])
-        assert table_io.count(path) == (None if path.suffix in (".json", ".xlsx") else 90)
+        assert reader.count(path) == (None if path.suffix in (".json", ".xlsx") else 90)
         table = read_table(Source(path), sample=Sample(rows=20))
         assert (len(table.frame), table.drawn.total) == (20, 90)
         assert table.frame["income"].astype(float).tolist() == frame["income"].iloc[table.drawn.positions].tolist()

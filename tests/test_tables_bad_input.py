@@ -15,8 +15,7 @@ from automl_agent.errors import InputError
 from automl_agent.records import Request
 from automl_agent.tasks.tables import dataset
 from automl_agent.tasks.tables.peeking import peek
-from automl_agent.tasks.tables.shared import table_io
-from automl_agent.tasks.tables.sources import find_sources
+from automl_agent.tasks.tables.sources import find_sources, table_files
 from table_cases import acquired, kinds, schema, shop
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
@@ -110,7 +109,7 @@ ARCHIVES = {
 
 @pytest.mark.parametrize("case", ARCHIVES)
 def test_archives(tmp_path, case, monkeypatch):
-    monkeypatch.setattr(table_io, "_limit", lambda packed: max(2**20, packed))
+    monkeypatch.setattr(table_files(), "_limit", lambda packed: max(2**20, packed))
     members, word = ARCHIVES[case]
     refused(zipped(tmp_path / "t.zip", members), "t.zip" if case != "two" else "a.csv", word)
 

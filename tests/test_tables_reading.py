@@ -15,8 +15,8 @@ from automl_agent.tasks.tables import dataset
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.peeking import peek
 from automl_agent.tasks.tables.reading import read_table
-from automl_agent.tasks.tables.shared import table_io
-from automl_agent.tasks.tables.sources import Source
+from automl_agent.tasks.tables.shared import table_values
+from automl_agent.tasks.tables.sources import Source, table_files
 from table_cases import acquired, kinds, schema, shop
 
 
@@ -74,7 +74,7 @@ def test_every_format_gives_the_same_typed_table(tmp_path, form):
     assert np.allclose(data.frame["income"], frame["income"].iloc[rows])
     assert data.frame["city"].tolist() == frame["city"].iloc[rows].tolist()
     assert [data.schema["classes"][code] for code in data.target] == frame["churn"].iloc[rows].tolist()
-    again = table_io.typed(table_io.read(path, data.schema["read"]), data.schema)
+    again = table_values.typed(table_files().read(path, data.schema["read"]), data.schema)
     pd.testing.assert_frame_equal(again.iloc[rows].reset_index(drop=True), data.frame)
 
 
@@ -128,7 +128,7 @@ def test_row_names_without_a_heading_are_a_column(tmp_path):
     table = read_table(Source(path))
     assert list(table.frame.columns) == ["row_names", "x", "y"]
     assert table.frame["y"].iloc[3] == "6"
-    assert list(table_io.read(path, table.options).columns) == ["row_names", "x", "y"]
+    assert list(table_files().read(path, table.options).columns) == ["row_names", "x", "y"]
 
 
 def test_newlines_and_delimiters_in_quotes(tmp_path):
@@ -154,7 +154,7 @@ def test_ragged_rows_are_padded_or_left_out_and_said(tmp_path):
     assert len(table.frame) == 27
     assert 21 not in table.frame.index
     assert sorted(finding.action for finding in table.findings) == ["dropped", "kept"]
-    assert len(table_io.read(path, table.options)) == 28, "prediction answers every row"
+    assert len(table_files().read(path, table.options)) == 28, "prediction answers every row"
 
 
 def test_bad_json_lines_are_left_out_and_said(tmp_path):
@@ -243,20 +243,20 @@ def test_prediction_rows_are_typed_and_inspected_like_training_rows(tmp_path):
     _, folder, _ = acquired(tmp_path, shop())
     plan = schema(folder)
     rows = pd.DataFrame([{"age": "41", "city": " bern ", "extra": 1}, {"age": "old", "city": "Mars", "extra": 1}])
-    frame = table_io.typed(rows, plan)
+    frame = table_values.typed(rows, plan)
     assert frame["age"].tolist()[0] == 41
     assert np.isnan(frame["age"][1])
     assert frame["income"].isna().all()
     assert frame["city"].tolist() == ["Bern", "Mars"]
-    found = {(item["column"], item["problem"]): item["count"] for item in table_io.inspect(rows, plan)}
+    found = {(item["column"], item["problem"]): item["count"] for item in table_values.inspect(rows, plan)}
     assert found == {("income", "missing_column"): 2, ("age", "not_a_number"): 1, ("city", "unseen_category"): 1,
                      ("extra", "extra_column"): 2}  # fmt: skip
     assert (
-        table_io.inspect(pd.DataFrame([{"age": 500, "income": 1.0, "city": None}]), plan)[0]["problem"]
+        table_values.inspect(pd.DataFrame([{"age": 500, "income": 1.0, "city": None}]), plan)[0]["problem"]
         == "out_of_range"
     )
     sample = pd.DataFrame([plan["sample"]])
-    assert not table_io.inspect(sample, plan)
+    assert not table_values.inspect(sample, plan)
 
 
 def test_peek_looks_at_no_more_than_2000_rows_all_over_the_table(tmp_path):
@@ -324,8 +324,8 @@ def test_importing_the_rooms_loads_no_pandas():
 
 
 def test_archive_streams_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_io, "_limit", lambda _packed: 1000)
+    monkeypatch.setattr(table_files(), "_limit", lambda _packed: 1000)
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
     with pytest.raises(ValueError, match="far more"):
-        table_io.read(path)
+        table_files().read(path)

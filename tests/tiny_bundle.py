@@ -14,7 +14,7 @@ import automl_agent
 from automl_agent.delivery.bundle import BundleContent, MemberFiles, write_bundle
 from automl_agent.delivery.jobs import finish_bundle
 from automl_agent.records import DataProfile, Finding, Member, TaskSpec
-from automl_agent.tasks.candidate import load_candidate, read_candidate
+from automl_agent.tasks.candidate import load_candidate, load_shared, read_candidate, travelling
 from automl_agent.tasks.family import MetricSpec
 from automl_agent.tasks.tables import dataset
 
@@ -33,7 +33,6 @@ TAGS = ("tiny",)
 PORTFOLIO = [{"ridge": 1.0}]
 SPACE = {"ridge": {"type": "float", "low": 0.1, "high": 10.0, "log": True}}
 REQUIRES = ("numpy",)
-SHARED = ("tiny_prepare.py",)
 
 
 class Model:
@@ -116,7 +115,7 @@ def make_data(folder: Path, table: Path, kind: str) -> Path:
     import numpy as np
     import pandas as pd
 
-    table_io = load_candidate(SHARED / "table_io.py")
+    table_io = load_shared(SHARED / "table_io.py", (SHARED,))
     folder.mkdir(parents=True)
     schema = make_schema(kind)
     raw = table_io.read(table, schema["read"])
@@ -141,7 +140,7 @@ def fit_folds(
     import pandas as pd
 
     schema = json.loads((data / "schema.json").read_text())
-    frame = load_candidate(SHARED / "table_io.py").typed(pd.read_parquet(data / "train.parquet"), schema)
+    frame = load_shared(SHARED / "table_io.py", (SHARED,)).typed(pd.read_parquet(data / "train.parquet"), schema)
     target, folds = np.load(data / "target.npy"), np.load(data / "folds.npy")
     task = {
         "kind": kind,
@@ -171,7 +170,8 @@ def make_content(
     shared = root / "home" / "shared"
     (root / "home" / "candidates").mkdir(parents=True)
     shared.mkdir()
-    shutil.copyfile(SHARED / "table_io.py", shared / "table_io.py")
+    for path in (SHARED / "table_io.py", *travelling(SHARED / "table_io.py", (SHARED,))):
+        shutil.copyfile(path, shared / path.name)
     (shared / "tiny_prepare.py").write_text(TINY_PREPARE)
     (root / "home" / "candidates" / "tiny.py").write_text(TINY)
     make_table(root / "table.csv", kind)
@@ -198,7 +198,6 @@ def make_content(
             name=f"tabular_{kind}",
             shared=home,
             reader="table_io.py",
-            reads=(),
             files=(),
             describe=dataset.describe,
         ),

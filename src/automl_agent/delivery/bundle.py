@@ -23,6 +23,7 @@ from automl_agent.delivery.publish import publish
 from automl_agent.delivery.requirements import dockerfile, requirements
 from automl_agent.execution.home import write_durably
 from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Solution, TaskSpec, Verdict
+from automl_agent.tasks.candidate import travelling
 from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily, shared_file
 
 __all__ = ["RUNTIME", "BundleContent", "MemberFiles", "finalise", "publish", "size_mb", "write_bundle"]
@@ -143,7 +144,8 @@ def _copy_code(folder: Path, content: BundleContent) -> list[str]:
     Two different candidates may bear the same name (one of them a user's own file): the later one is renamed.
     """
     shared = {path for files in content.members for path in files.candidate.shared}
-    shared |= {shared_file(content.family, name) for name in (content.family.reader, *content.family.reads)}
+    reader = shared_file(content.family, content.family.reader)
+    shared |= {reader, *travelling(reader, content.family.shared)}
     for path in [*sorted(shared), MEASURES, *sorted(RUNTIME.glob("*.py"))]:
         shutil.copyfile(path, folder / path.name)
     names = []

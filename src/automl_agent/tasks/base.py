@@ -57,7 +57,6 @@ class Family:
     probe: tuple[str, ...]
     blueprints: tuple[Blueprint, ...]
     reader = "table_io.py"
-    reads: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     ships: Literal["folds", "whole"] = "whole"
     blends = True

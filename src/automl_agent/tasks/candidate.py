@@ -1,7 +1,8 @@
 """Candidate files: the contract, and how they are read and loaded.
 
-A candidate is one Python source file that imports only public libraries and the shared files that it names. It defines,
-as literals (they are read without importing the file):
+A candidate is one Python source file that imports only public libraries and, by plain name, shared files of its family
+(they travel with it, and so do those that they import). It defines, as literals (they are read without importing the
+file):
 
     TITLE: str                     what it is, for people
     TAGS: tuple[str, ...]          what people call it and its kind
@@ -9,7 +10,6 @@ as literals (they are read without importing the file):
     SPACE: dict[str, dict]         search space: {"type": "float"|"int"|"categorical", "low", "high", "log", "choices"}
     REQUIRES: tuple[str, ...]      importable packages it needs            (optional)
     CONDITIONS: dict[str, str]     on meta-features, {"rows": "<= 20000"}  (optional)
-    SHARED: tuple[str, ...]        shared files, imported by plain name    (optional)
     GENERATED: bool                whether a language model wrote part     (optional)
 
 and one class:
@@ -30,8 +30,8 @@ and one class:
 what a family adds: with side files (`TaskFamily.files`) `"files"`, the folder where they lie while `fit` runs.
 Predictions of "clustering" have shape (rows, clusters): the degree to which a row belongs to each.
 
-A shared file is looked for beside the candidate first, then in the family's folders. What a language model wrote lies
-beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run in the sandbox only.
+What a language model wrote lies beside the candidate (`tasks/generated`), which then says `GENERATED = True` and is run
+in the sandbox only.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _REQUIRED = ("TITLE", "TAGS", "PORTFOLIO", "SPACE")
 def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
     """Read a candidate's description from its source, without importing it.
 
-    `shared` are the folders of the family's shared files, which are looked for in the file's own folder first.
+    `shared` are the folders of the family's shared files.
 
     Raises:
         ConfigurationError: when the file does not follow the contract.
@@ -80,6 +80,7 @@ def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
         raise ConfigurationError(
             f"Candidate file {path} lacks {', '.join(missing)} (see automl_agent.tasks.candidate)."
         )
+    generated = constants.get("GENERATED", False) is True
     return Candidate(
         name=path.stem,
         path=path,
@@ -89,15 +90,33 @@ def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
         space=constants["SPACE"],
         requires=tuple(constants.get("REQUIRES", ())),
         conditions=constants.get("CONDITIONS", {}),
-        shared=tuple(_found(name, path.parent, shared) for name in constants.get("SHARED", ())),
-        generated=constants.get("GENERATED", False) is True,
+        shared=travelling(path, (path.parent, *shared) if generated else shared),
+        generated=generated,
     )
 
 
-def _found(name: str, own: Path, shared: Sequence[Path]) -> Path:
-    """A shared file: beside the candidate, or else in the first of the family's folders that has it."""
-    places = [own, *shared]
-    return next((place / name for place in places if (place / name).is_file()), places[-1] / name)
+def travelling(path: Path, folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The files of these folders, the first ones first, that a file imports by plain name, and that those import."""
+    found: dict[Path, None] = {}
+    left = [path]
+    while left:
+        for name in _imported(left.pop()):
+            file = next((folder / f"{name}.py" for folder in folders if (folder / f"{name}.py").is_file()), None)
+            if file is not None and file != path and file not in found:
+                found[file] = None
+                left.append(file)
+    return tuple(sorted(found))
+
+
+def _imported(path: Path) -> set[str]:
+    """Top-level names of the modules that a file imports, wherever it does."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
 
 
 def load_candidate(path: Path, shared: Sequence[Path] = ()) -> ModuleType:

@@ -67,7 +67,7 @@ class Candidate:
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Conditions on the profile's meta-features, e.g. {"rows": "<= 20000"}."""
     shared: tuple[Path, ...] = ()
-    """Shared files that the candidate imports by plain name and that travel with it."""
+    """Shared files that the candidate imports by plain name, or that these import: they travel with it."""
     generated: bool = False
     """Whether a language model wrote part of it: then it runs in the sandbox only."""
 
@@ -208,8 +208,7 @@ class TaskFamily(Protocol):
     """Folders of the files that candidates may import by plain name, the family's own first."""
     reader: str
     """Name of the shared file (`read`, `typed`, `inspect`, `encode_target`; see `tables/shared/table_io.py`) with which
-    a bundle's programs read and type raw rows, and `reads`, the shared files that it imports."""
-    reads: tuple[str, ...]
+    a bundle's programs read and type raw rows."""
     files: tuple[str, ...]
     """Names of files of the data folder that candidates read besides the rows (a graph, say). They travel with a bundle
     in `files/`; candidates find the folder where they lie in `task["files"]`, and the reader's `files(path, schema,

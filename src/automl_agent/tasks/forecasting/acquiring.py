@@ -216,7 +216,7 @@ def _plan(task: TaskSpec, told: dict[str, Any], rows: Rows, codes: Array, findin
     """Season and horizon."""
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import number
+    from automl_agent.tasks.tables.shared.table_values import number
 
     longest = int(np.bincount(codes).argmax())
     line = rows.target[codes == longest]

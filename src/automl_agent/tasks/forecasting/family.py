@@ -30,7 +30,6 @@ class ForecastingFamily(Family):
     probe = ("theta", "ridge_lags")
     blueprints = BLUEPRINTS
     reader = "series_io.py"
-    reads = ("table_io.py", "calendars.py")
     pictures = "automl_agent.tasks.forecasting.pictures:draw"
 
     def interpret(self, request: Request, peek: Peek | None) -> Reading:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import re
-import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 from automl_agent.records import TaskSpec
+from automl_agent.tasks.base import TABLES
 from automl_agent.tasks.tables.kinds import ColumnKind, find_kind
 from automl_agent.tasks.tables.reading import Table, read_table
 from automl_agent.tasks.tables.sources import Source
@@ -39,25 +38,14 @@ MONTH_FORMS = {r"(19|20)\d\d-\d\d?": "%Y-%m", r"(19|20)\d\d/\d\d?": "%Y/%m", r"\
 """Months as people write them, and how they are read."""
 UNIQUE = 0.98
 """Share of the rows that a series and a time must tell apart."""
-_IMPORTING = threading.Lock()
 
 
-@lru_cache(maxsize=1)
-def series_io() -> Any:
-    """The reader that travels with bundles; it imports what travels with it by plain name."""
-    beside = {
-        "table_io": importlib.import_module("automl_agent.tasks.tables.shared.table_io"),
-        "calendars": importlib.import_module("automl_agent.tasks.forecasting.shared.calendars"),
-    }
-    with _IMPORTING:
-        taken = {name: sys.modules[name] for name in beside if name in sys.modules}
-        sys.modules.update(beside)
-        try:
-            return importlib.import_module("automl_agent.tasks.forecasting.shared.series_io")
-        finally:
-            for name in beside:
-                del sys.modules[name]
-            sys.modules.update(taken)
+def series_io() -> ModuleType:
+    """The family's reader, as a bundle has it."""
+    from automl_agent.tasks.candidate import load_shared
+
+    own = Path(__file__).parent / "shared"
+    return load_shared(own / "series_io.py", (own, TABLES / "shared"))
 
 
 @dataclass(frozen=True)
@@ -170,7 +158,7 @@ def time_parts(names: Sequence[str]) -> list[str]:
 def moment_columns(names: Sequence[str]) -> dict[str, str]:
     """Columns that are named for moments (dates, months, years, V1 to Vn), with what each stands for; {} when fewer
     than five are."""
-    from automl_agent.tasks.tables.shared.table_io import moment
+    from automl_agent.tasks.tables.shared.table_values import moment
 
     dates = {}
     for name in names:

@@ -42,7 +42,6 @@ TAGS = ("generated", "language model")
 PORTFOLIO = [{params!r}]
 SPACE = {space!r}
 REQUIRES = ()
-SHARED = {files!r}
 GENERATED = True
 
 
@@ -67,16 +66,15 @@ def add_features(
     Raises:
         ConfigurationError: the family has no shared files for added columns.
     """
+    _require_shared(family, COLUMNS)
     module = _write_module(folder, "features", source)
     for path in base.modules:
         if path.parent != folder:
             shutil.copyfile(path, folder / path.name)
-    shared = _shared(family, COLUMNS)
-    files = tuple(dict.fromkeys([*(path.name for path in base.shared), *shared, f"{module}.py"]))
     title = base.title if base.generated else f"{base.title} with added columns"
     tail = _WRAPPED.format(module=module, title=title, names=dict(names or {}))
     path = folder / f"{base.name}_{module}.py"
-    path.write_text(_with_shared(base.path.read_text(encoding="utf-8"), files).rstrip() + tail, encoding="utf-8")
+    path.write_text(base.path.read_text(encoding="utf-8").rstrip() + tail, encoding="utf-8")
     return path
 
 
@@ -98,6 +96,7 @@ def program_candidate(
 def _alone(source: str, folder: Path, family: TaskFamily, title: str, names: Mapping[str, str] | None, kind: str,
            needed: tuple[str, ...], base: str, params: dict[str, object], space: dict[str, object]
            ) -> Path:  # fmt: skip
+    _require_shared(family, needed)
     module = _write_module(folder, kind, source)
     text = _ALONE.format(
         what=kind.capitalize(),
@@ -107,7 +106,6 @@ def _alone(source: str, folder: Path, family: TaskFamily, title: str, names: Map
         title=" ".join(title.split()) or f"A {kind} of a language model",
         params=params,
         space=space,
-        files=(*_shared(family, needed), f"{module}.py"),
         names=dict(names or {}),
     )
     path = folder / f"generated_{module}.py"
@@ -124,22 +122,11 @@ def _write_module(folder: Path, kind: str, source: str) -> str:
     return name
 
 
-def _shared(family: TaskFamily, names: tuple[str, ...]) -> tuple[str, ...]:
+def _require_shared(family: TaskFamily, names: tuple[str, ...]) -> None:
     missing = [name for name in names if not any((folder / name).is_file() for folder in family.shared)]
     if missing or not family.code:
         lacks = f": it lacks {', '.join(missing)}" if missing else ""
         raise ConfigurationError(f"The family {family.name} takes no generated code{lacks}.")
-    return names
-
-
-def _with_shared(source: str, files: tuple[str, ...]) -> str:
-    """A candidate's source with these shared files."""
-    lines = source.splitlines()
-    text = "SHARED = (\n" + "".join(f'    "{name}",\n' for name in files) + ")"
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "SHARED" for t in node.targets):
-            return "\n".join([*lines[: node.lineno - 1], text, *lines[node.end_lineno :]])
-    return "\n".join([*lines, "", text])
 
 
 def _literal(source: str, name: str) -> dict[str, object]:

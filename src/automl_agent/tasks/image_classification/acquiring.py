@@ -168,7 +168,7 @@ def _groups(frame: pd.DataFrame, group: str | None) -> Array | None:
     import numpy as np
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     if group is None:
         return None
@@ -184,7 +184,7 @@ def _own_test(request: Request, found: Images, schema: dict[str, Any], findings:
     import numpy as np
 
     from automl_agent.tasks.image_classification.shared import image_io
-    from automl_agent.tasks.tables.shared import table_io
+    from automl_agent.tasks.tables.shared.table_values import encode_target
 
     if request.test_data:
         path = Path(request.test_data).expanduser()
@@ -201,7 +201,7 @@ def _own_test(request: Request, found: Images, schema: dict[str, Any], findings:
     for name in (found.column, schema["target"]):
         if name not in frame.columns:
             raise InputError(f"The test data have no {name!r}.", hint="Lay them out as the training data are.")
-    codes = table_io.encode_target(frame[schema["target"]], {**schema, "read": {}})
+    codes = encode_target(frame[schema["target"]], {**schema, "read": {}})
     if not (codes >= 0).any():
         raise InputError("No image of the test data has a label that occurs in the training data.")
     if lost := int((codes < 0).sum()):

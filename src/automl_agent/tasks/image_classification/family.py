@@ -25,7 +25,6 @@ class ImageFamily(Family):
     probe = ("hog_linear", "hog_kernel")
     blueprints = BLUEPRINTS
     reader = "image_io.py"
-    reads = ("table_io.py",)
     pictures = "automl_agent.tasks.image_classification.pictures:draw"
 
     def peek(self, request: Request) -> Peek | None:

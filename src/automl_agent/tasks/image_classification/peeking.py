@@ -53,7 +53,7 @@ def _peek(data: tuple[str, ...], _stamps: tuple[float, ...]) -> Peek | None:
 
 def _column(series: pd.Series[Any], found: Images) -> PeekColumn:
     from automl_agent.tasks.tables.kinds import find_kind
-    from automl_agent.tasks.tables.shared.table_io import label
+    from automl_agent.tasks.tables.shared.table_values import label
 
     labels = series.map(label, na_action="ignore").dropna()
     counts = labels.value_counts()

@@ -174,6 +174,8 @@ def _parts(frame: pd.DataFrame, task: TaskSpec, names: list[str]) -> tuple[list[
     """
     import numpy as np
 
+    from automl_agent.tasks.tables.shared.table_values import label
+
     masks = {part: name for name in names for part in ("train", "val", "test") if name.lower() == f"{part}_mask"}
     if {"train", "test"} <= set(masks):
         found = np.full(len(frame), "", object)
@@ -185,7 +187,7 @@ def _parts(frame: pd.DataFrame, task: TaskSpec, names: list[str]) -> tuple[list[
         [find_column(str(named), names, "the split")] if named else [name for name in names if SPLIT.fullmatch(name)]
     )
     for name in wanted:
-        words = [graph_io().table_io.label(value) or "" for value in frame[name]]
+        words = [label(value) or "" for value in frame[name]]
         parts = [_PART.get(word.lower()) if word else "" for word in words]
         if None not in parts and {"train", "test"} & set(parts):
             return [name], np.array(parts, object)

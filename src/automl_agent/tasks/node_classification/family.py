@@ -27,7 +27,6 @@ class NodeFamily(Family):
     probe = ("sgc_linear", "label_propagation")
     blueprints = BLUEPRINTS
     reader = "graph_io.py"
-    reads = ("table_io.py", "graph_files.py", "graph_store.py")
     files = ("graph.npz", "nodes.parquet")
     pictures = "automl_agent.tasks.node_classification.pictures:draw"
 

@@ -71,6 +71,8 @@ def _loaded(place: Any, name: str, options: str, _stamps: Any) -> Any:
 
 
 def column_of(series: pd.Series[Any], source: GraphSource) -> PeekColumn:
+    from automl_agent.tasks.tables.shared.table_values import label
+
     kind = find_kind(series, source.options.get("decimal") or ".")
     shares: tuple[float, ...] = ()
     examples = kind.values[:EXAMPLES]
@@ -78,7 +80,7 @@ def column_of(series: pd.Series[Any], source: GraphSource) -> PeekColumn:
         total = max(sum(kind.counts), 1)
         shares = tuple(round(count / total, 4) for count in kind.counts[:EXAMPLES])
     elif not kind.nested:
-        counts = series.map(graph_io().table_io.label, na_action="ignore").dropna().value_counts()
+        counts = series.map(label, na_action="ignore").dropna().value_counts()
         examples = tuple(str(value) for value in counts.head(EXAMPLES).index)
         shares = tuple(round(float(count) / max(float(counts.sum()), 1.0), 4) for count in counts.head(EXAMPLES))
     missing = round(kind.missing / max(kind.rows, 1), 4)

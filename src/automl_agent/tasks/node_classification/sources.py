@@ -273,7 +273,8 @@ def _id_column(nodes: Table, edges: Table, ends: tuple[str, str], given: dict[st
     """
     import pandas as pd
 
-    texts = graph_io().table_io.texts
+    from automl_agent.tasks.tables.shared.table_values import texts
+
     wanted = [pd.Index(texts(edges.frame[end]), dtype=object) for end in ends]
     best: tuple[str | None, float] = (None, 0.0)
     rows = len(nodes.frame)
@@ -297,6 +298,8 @@ def _id_column(nodes: Table, edges: Table, ends: tuple[str, str], given: dict[st
 
 def _rows(tables: list[tuple[Source, Table]], given: dict[str, Scalar]) -> GraphSource | None:
     """One table with a column that names the neighbours of each node."""
+    from automl_agent.tasks.tables.shared.table_values import texts
+
     if len(tables) != 1:
         return None
     source, table = tables[0]
@@ -305,14 +308,13 @@ def _rows(tables: list[tuple[Source, Table]], given: dict[str, Scalar]) -> Graph
     column = str(asked) if asked in names else next((name for name in names if _NEIGHBOURS.fullmatch(name)), None)
     if column is None:
         return None
-    reader = graph_io()
-    lists = [reader.parsed_ids(value) for value in table.frame[column].head(2000)]
+    lists = [graph_io().parsed_ids(value) for value in table.frame[column].head(2000)]
     near = {name for found in lists for name in found}
     keys = [str(given["id"])] if given.get("id") in names else names
     for key in keys:
         if key == column or not near:
             continue
-        ids = set(reader.table_io.texts(table.frame[key]))
+        ids = set(texts(table.frame[key]))
         if len(ids) >= 0.9 * len(table.frame) and len(near & ids) >= _COVERED * len(near):
             read = {"format": "rows", "id": key, "neighbours": column, "features": _free("features", table.frame),
                     "directed": _directed(given), "decimal": table.options["decimal"],

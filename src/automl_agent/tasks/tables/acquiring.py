@@ -130,7 +130,7 @@ def acquire(task: TaskSpec, request: Request, folder: Path, private: Path, *, se
 def _understand(task: TaskSpec, table: Table, source: Source, kind: Kind, findings: list[Finding], ways: Ways
                 ) -> tuple[dict[str, Any], Rows, Selection, dict[str, Array | None]]:  # fmt: skip
     """The draft of the schema, the labelled rows, and time and group of each."""
-    from automl_agent.tasks.tables.shared.table_io import typed
+    from automl_agent.tasks.tables.shared.table_values import typed
 
     roles, decimal, classes = find_roles(task, table, source.name), table.options["decimal"], kind == "classification"
     frame = counted(table.frame, roles.weight, table.options, findings)
@@ -156,7 +156,7 @@ def _times(frame: pd.DataFrame, roles: Roles, decimal: str) -> Array | None:
     """A number for each row that grows with the user's time column."""
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import moments, numbers
+    from automl_agent.tasks.tables.shared.table_values import moments, numbers
 
     if roles.time is None:
         return None
@@ -178,7 +178,7 @@ def _groups(frame: pd.DataFrame, roles: Roles) -> Array | None:
     import numpy as np
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     if roles.group is None:
         return None
@@ -217,7 +217,7 @@ def _beside(sources: Sources, target: str) -> list[Finding]:
 def _own_test(table: Table, source: Source, sure: bool, schema: dict[str, Any], findings: list[Finding]
               ) -> Rows | None:  # fmt: skip
     """The rows of the user's own test file; `None` when it has no targets and was taken for a test by its name only."""
-    from automl_agent.tasks.tables.shared.table_io import encode_target, typed
+    from automl_agent.tasks.tables.shared.table_values import encode_target, typed
 
     names = [str(name) for name in table.frame.columns]
     try:

@@ -115,7 +115,7 @@ def _belongs(many: pd.Series[Any], one: pd.Series[Any]) -> bool:
     """
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     names, of_many = pd.Series(labels(one)), pd.Series(labels(many)).dropna()
     if names.isna().any() or names.duplicated().any() or of_many.nunique() < 2:
@@ -232,7 +232,7 @@ def _add(frame: pd.DataFrame, key: str, other: pd.DataFrame, link: Link, source:
     """The frame with the columns of another one, row by row; what they are called; and what is to be told."""
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     places = pd.Index(labels(other[link.its])).get_indexer(pd.Index(labels(frame[key])))
     partner = other.drop(columns=link.its).reset_index(drop=True).reindex(places).set_axis(frame.index)
@@ -252,7 +252,7 @@ def _free(name: str, stem: str, frame: pd.DataFrame) -> str:
 
 def _plain(table: Table) -> pd.DataFrame:
     """The rows as read; numbers with decimal commas as numbers: the joined table forgets how they were written."""
-    from automl_agent.tasks.tables.shared.table_io import numbers
+    from automl_agent.tasks.tables.shared.table_values import numbers
 
     frame, decimal = table.frame.reset_index(drop=True), table.options["decimal"]
     if decimal == ".":

@@ -72,7 +72,7 @@ class _Facts:
 
     @cached_property
     def labels(self) -> list[str | None]:
-        from automl_agent.tasks.tables.shared.table_io import label
+        from automl_agent.tasks.tables.shared.table_values import label
 
         return [label(value) for value in self.values]
 
@@ -81,14 +81,14 @@ def find_kind(series: pd.Series[Any], decimal: str = ".", name: str | None = Non
     """Find the kind of one column of raw values. Work is done on distinct values, so long columns are cheap."""
     import numpy as np
 
-    from automl_agent.tasks.tables.shared import table_io
+    from automl_agent.tasks.tables.shared.table_values import factor, parse_numbers
 
     name = str(series.name) if name is None else name
-    codes, values = table_io.factor(series)
+    codes, values = factor(series)
     facts = _Facts(values, np.bincount(codes[codes >= 0], minlength=len(values)), len(series), _span(series))
     if nested := _nested(values):
         return ColumnKind(name, "text", len(series), 0, len(values), nested=nested)
-    floats, bad = table_io.parse_numbers(values, decimal)
+    floats, bad = parse_numbers(values, decimal)
     there = bad | ~np.isnan(floats)
     present = int(facts.counts[there].sum())
     if not present:
@@ -175,7 +175,7 @@ def _date_format(name: str, facts: _Facts) -> str | bool | None:
     """The format of a column of dates; `False` when it holds something else."""
     from datetime import date
 
-    from automl_agent.tasks.tables.shared.table_io import moment
+    from automl_agent.tasks.tables.shared.table_values import moment
 
     values = [value for value, text in zip(facts.values, facts.labels, strict=True) if text is not None]
     if any(isinstance(value, date) for value in values[:100]):
@@ -195,7 +195,7 @@ def _date_format(name: str, facts: _Facts) -> str | bool | None:
 
 
 def _dates(name: str, facts: _Facts, form: str | bool | None) -> ColumnKind:
-    from automl_agent.tasks.tables.shared.table_io import moment
+    from automl_agent.tasks.tables.shared.table_values import moment
 
     form = form if isinstance(form, str) else None
     bad = [
@@ -250,7 +250,7 @@ def merge_spellings(counts: Counter[str], *, boolean: bool = False) -> list[tupl
 
     Single letters are left alone ("a" and "A" may be two things), unless they answer yes or no.
     """
-    from automl_agent.tasks.tables.shared.table_io import fold
+    from automl_agent.tasks.tables.shared.table_values import fold
 
     spellings: dict[str, list[str]] = {}
     for text in sorted(counts, key=lambda text: (-counts[text], text)):

@@ -56,7 +56,7 @@ def _lacking(sources: Sources, names: list[str]) -> str:
 
 
 def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:
-    from automl_agent.tasks.tables.shared.table_io import label
+    from automl_agent.tasks.tables.shared.table_values import label
 
     kind = find_kind(series, decimal)
     if kind.kind == "number" and kind.distinct > 100:

@@ -13,7 +13,7 @@ from automl_agent.errors import InputError
 from automl_agent.records import Finding
 from automl_agent.tasks.tables.sampling import Drawn, Sample, draw, most, some
 from automl_agent.tasks.tables.sniffing import HEAD, find_encodings, find_layout
-from automl_agent.tasks.tables.sources import ACCEPTED, Source
+from automl_agent.tasks.tables.sources import ACCEPTED, Source, table_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +64,11 @@ def read_table(source: Source, *, limit: int | None = None, sample: Sample | Non
     Raises:
         InputError: it cannot be read, is no table, or has no rows; one line names the file.
     """
-    from automl_agent.tasks.tables.shared import table_io
-
+    reader = table_files()
     try:
-        with table_io.open_content(source.path, source.member) as stream:
+        with reader.open_content(source.path, source.member) as stream:
             head = stream.read(HEAD)
-        form = table_io.content_format(head, table_io.inner_name(source.path, source.member))
+        form = reader.content_format(head, reader.inner_name(source.path, source.member))
         _refuse_other_files(source, head)
         if form != "csv":
             options = {"header": True, "member": source.member}
@@ -105,10 +104,9 @@ Loaded = tuple["pd.DataFrame", dict[str, list[int]], Drawn | None]
 
 
 def _load(source: Source, form: str, options: dict[str, Any], limit: int | None, sample: Sample | None) -> Loaded:
-    from automl_agent.tasks.tables.shared import table_io
-
+    reader = table_files()
     drawn = draw(source, {**options, "format": form}, sample) if sample else None
-    frame, odd = table_io.load(source.path, options, limit, drawn.positions if drawn else None)
+    frame, odd = reader.load(source.path, options, limit, drawn.positions if drawn else None)
     if sample and drawn is None and len(frame) > (rows := most(sample, frame.shape[1])):  # Excel, JSON: read whole
         drawn = Drawn(some(len(frame), rows, sample.seed), len(frame), rows)
         frame = frame.iloc[drawn.positions]
@@ -153,11 +151,10 @@ def _read_unclosed(source: Source, options: dict[str, Any], limit: int | None, s
 
 def _open_quote(source: Source, options: dict[str, Any]) -> int:
     """Number of the last line (counted from 1) that opens a quote."""
-    from automl_agent.tasks.tables.shared import table_io
-
+    reader = table_files()
     inside, opened = False, 0
     with (
-        table_io.open_content(source.path, source.member) as stream,
+        reader.open_content(source.path, source.member) as stream,
         io.TextIOWrapper(stream, options["encoding"]) as text,
     ):
         for number, line in enumerate(text, 1):

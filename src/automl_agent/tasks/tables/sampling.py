@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Finding
+from automl_agent.tasks.tables.sources import table_files
 from automl_agent.tasks.tables.splitting import mix
 from automl_agent.tasks.tables.targets import find_column
 
@@ -59,29 +60,28 @@ def draw(source: Source, options: dict[str, Any], sample: Sample) -> Drawn | Non
     """The rows to use; `None` where that is all of them, or where they cannot be counted without reading all.
 
     Args:
-        options: how the file is read (`table_io.read`), with its `format`.
+        options: how the file is read (`table_files.read`), with its `format`.
 
     Raises:
         InputError: there is no such column as the group.
-        ValueError, OSError: as `table_io.count`.
+        ValueError, OSError: as `table_files.count`.
     """
-    from automl_agent.tasks.tables.shared import table_io
-
-    if options["format"] not in table_io.COUNTED:
+    reader = table_files()
+    if options["format"] not in reader.COUNTED:
         return None
 
-    first = table_io.read(source.path, options, 1)
+    first = reader.read(source.path, options, 1)
     limit, size = most(sample, first.shape[1]), source.path.stat().st_size
     packed = source.member is not None or source.path.suffix.lower() == ".gz"
     cells = limit * (1 if options["format"] == "jsonl" else first.shape[1])
     if options["format"] != "parquet" and size * (PACKED if packed else 1) <= cells:
         return None  # a cell takes a byte at least
-    total = table_io.count(source.path, options) or 0
+    total = reader.count(source.path, options) or 0
     if total <= limit:
         return None
     if sample.group is not None:
         name = find_column(sample.group, [str(name) for name in first.columns], "the group")
-        groups = some_groups(table_io.column(source.path, name, options), limit, sample.seed)
+        groups = some_groups(reader.column(source.path, name, options), limit, sample.seed)
         if groups is not None:
             return Drawn(groups, total, limit, grouped=True)
     return Drawn(some(total, limit, sample.seed), total, limit)
@@ -126,7 +126,7 @@ def some_groups(values: pd.Series[Any], limit: int, seed: int) -> Rows | None:
     import numpy as np
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     codes, names = pd.factorize(labels(values))
     hashes = mix(np.arange(len(codes), dtype=np.uint64), seed)

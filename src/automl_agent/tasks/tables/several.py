@@ -66,7 +66,7 @@ def refuse_several(series: pd.Series[Any], name: str, *, nested: bool, option: b
     Raises:
         InputError: says which labels were seen, and how often.
     """
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     if nested:
         cells = [(tuple(map(str, cell)), 1) for cell in series if isinstance(cell, (list, tuple, set)) and len(cell)]

@@ -125,7 +125,7 @@ def _decimal(records: list[list[str]], delimiter: str) -> str:
 
 def _has_header(records: list[list[str]], decimal: str) -> bool:
     """Whether the first record holds names: words over numbers say yes, numbers over numbers no."""
-    from automl_agent.tasks.tables.shared.table_io import MISSING, number
+    from automl_agent.tasks.tables.shared.table_values import MISSING, number
 
     first, rest = records[0], records[1:]
     votes = 0

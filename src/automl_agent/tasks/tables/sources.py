@@ -8,6 +8,7 @@ import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 from automl_agent.errors import InputError
 from automl_agent.records import Question, Request
@@ -212,9 +213,15 @@ def _is_archive(path: Path) -> bool:
         raise InputError(f"File {path.name!r} is a damaged zip archive or Excel file ({error}).") from error
 
 
-def _archive(path: Path) -> list[Source]:
-    from automl_agent.tasks.tables.shared.table_io import table_members
+def table_files() -> ModuleType:
+    """What reads table files (`shared/table_files.py`), as a bundle has it."""
+    from automl_agent.tasks.candidate import load_shared
 
+    own = Path(__file__).parent / "shared"
+    return load_shared(own / "table_files.py", (own,))
+
+
+def _archive(path: Path) -> list[Source]:
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         if len(infos) > MAX_MEMBERS:
@@ -223,7 +230,7 @@ def _archive(path: Path) -> list[Source]:
             )
         for info in infos:
             _check_member(path, info)
-        members = table_members(archive)
+        members = table_files().table_members(archive)
     tables = [Source(path, name) for name in members if _is_table(name) and not name.lower().endswith(".zip")]
     if not tables and len(members) == 1:
         tables = [Source(path, members[0])]

@@ -68,7 +68,7 @@ class Column:
         """
         import numpy as np
 
-        from automl_agent.tasks.tables.shared.table_io import typed
+        from automl_agent.tasks.tables.shared.table_values import typed
 
         schema = {"columns": draft_columns({self.kind.name: self.kind}), "read": {"decimal": self.decimal}}
         frame = self.values.loc[positions].to_frame(self.kind.name)

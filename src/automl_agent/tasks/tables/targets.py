@@ -100,7 +100,7 @@ def read_target(
 def _values(series: pd.Series[Any], kind: ColumnKind, decimal: str) -> Target:
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import numbers
+    from automl_agent.tasks.tables.shared.table_values import numbers
 
     if kind.kind not in ("number", "id") or (kind.kind == "id" and kind.values):
         words = ", ".join(repr(value) for value in kind.values[:3])
@@ -132,7 +132,7 @@ def _lost(name: str, missing: npt.NDArray[Any], bad: npt.NDArray[Any], infinite:
 def _labels(series: pd.Series[Any], kind: ColumnKind, positive: str | None, order: str, words: str) -> Target:
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import label, labels
+    from automl_agent.tasks.tables.shared.table_values import label, labels
 
     found = labels(series)
     counts: Counter[str] = Counter(text for text in found if text is not None)

@@ -60,7 +60,7 @@ def keep(folder: Path, table: Table, file: Source, sample: Source | None, schema
     """
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import typed
+    from automl_agent.tasks.tables.shared.table_values import typed
 
     read = {**schema["read"], "decimal": table.options["decimal"]}
     typed(table.frame, {**schema, "read": read}).to_parquet(folder / "unlabelled.parquet", index=False)
@@ -111,7 +111,7 @@ def _named_rows(test: pd.DataFrame, sample: pd.DataFrame, name: str, target: str
     import numpy as np
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     shared = [each for each in sample.columns if each in test.columns and each != target]
     everyone = np.arange(len(test))
@@ -162,7 +162,7 @@ def _predicted(sample: pd.DataFrame, names: Sequence[str], name: str, schema: di
 def _kind(values: pd.Series[Any], classes: Sequence[str], metric: str) -> str:
     """Whether a single column shows labels or a probability. One value throughout, as in many samples, shows little:
     then the metric decides."""
-    from automl_agent.tasks.tables.shared.table_io import fold, labels
+    from automl_agent.tasks.tables.shared.table_values import fold, labels
 
     if len(classes) != 2:
         return "labels"

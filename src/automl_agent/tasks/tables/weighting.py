@@ -21,7 +21,7 @@ def counted(frame: pd.DataFrame, column: str | None, read: Mapping[str, Any], fi
     Raises:
         InputError: none does.
     """
-    from automl_agent.tasks.tables.shared.table_io import numbers
+    from automl_agent.tasks.tables.shared.table_values import numbers
 
     if column is None:
         return frame
@@ -40,7 +40,7 @@ def row_weights(frame: pd.DataFrame, schema: dict[str, Any], source: str, findin
     Raises:
         InputError: a row has no weight, or one that is no number, infinite or negative.
     """
-    from automl_agent.tasks.tables.shared.table_io import encode_weights
+    from automl_agent.tasks.tables.shared.table_values import encode_weights
 
     if not schema.get("weight"):
         return None

@@ -115,7 +115,7 @@ def _understand(task: TaskSpec, table: Table, column: str | None, findings: list
     """The draft of the schema, typed rows, and the code of each row's label (NaN without one)."""
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import typed
+    from automl_agent.tasks.tables.shared.table_values import typed
 
     names, frame = [str(name) for name in table.frame.columns], table.frame
     if len(frame) < MIN_ROWS:
@@ -143,7 +143,7 @@ def _codes(series: pd.Series[Any]) -> Array:
     import numpy as np
     import pandas as pd
 
-    from automl_agent.tasks.tables.shared.table_io import labels
+    from automl_agent.tasks.tables.shared.table_values import labels
 
     codes = pd.factorize(labels(series), sort=False)[0].astype(np.float64)
     codes[codes < 0] = np.nan
@@ -155,7 +155,7 @@ def _own_test(source: Source, schema: dict[str, Any], column: str | None, sample
     """Rows of the user's own test file, and the codes of their labels."""
     import numpy as np
 
-    from automl_agent.tasks.tables.shared.table_io import typed
+    from automl_agent.tasks.tables.shared.table_values import typed
 
     table = read_table(source, sample=sample)
     if table.drawn:

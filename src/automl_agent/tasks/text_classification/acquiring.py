@@ -83,7 +83,7 @@ def _read(task: TaskSpec, source: Source, *, sample: Sample | None = None) -> Ta
     Raises:
         InputError: it cannot be read, or no row has a text.
     """
-    from automl_agent.tasks.tables.shared.table_io import texts
+    from automl_agent.tasks.tables.shared.table_values import texts
 
     table = _read_folder(source) if source.path.is_dir() else read_table(source, sample=sample)
     names = _texts(task, table.frame, table.options["decimal"], source.name)

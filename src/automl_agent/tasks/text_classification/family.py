@@ -29,7 +29,6 @@ class TextFamily(Family):
     probe = ("naive_bayes", "word_linear", "pair_overlap")
     blueprints = BLUEPRINTS
     reader = "text_io.py"
-    reads = ("table_io.py", "text_files.py")
     subgroups = True
     pictures = "automl_agent.tasks.text_classification.pictures:draw"
 

@@ -11,8 +11,6 @@ TITLE = "Mahalanobis distance"
 TAGS = ("distance", "mahalanobis", "gaussian", "linear")
 PORTFOLIO = [{}]
 SPACE = {}
-SHARED = ("anomaly_model.py", "table_model.py", "prepare.py", "number_columns.py", "category_columns.py",
-          "text_columns.py", "plain_state.py", "table_targets.py")  # fmt: skip
 
 
 class Model(AnomalyModel):

@@ -11,8 +11,6 @@ TITLE = "Isolation forest"
 TAGS = ("isolation forest", "forest", "tree", "ensemble")
 PORTFOLIO = [{"trees": 100, "rows": 256}, {"trees": 100, "rows": 1024}]
 SPACE = {"rows": {"type": "int", "low": 64, "high": 2048, "log": True}}
-SHARED = ("anomaly_model.py", "table_model.py", "prepare.py", "number_columns.py", "category_columns.py",
-          "text_columns.py", "plain_state.py", "table_targets.py")  # fmt: skip
 
 
 class Model(AnomalyModel):

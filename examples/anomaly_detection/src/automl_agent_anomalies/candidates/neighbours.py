@@ -12,8 +12,6 @@ TAGS = ("neighbours", "nearest neighbours", "knn", "k-nn")
 PORTFOLIO = [{"neighbours": 10}, {"neighbours": 40}]
 SPACE = {"neighbours": {"type": "int", "low": 3, "high": 100, "log": True}}
 CONDITIONS = {"rows": "<= 20000"}
-SHARED = ("anomaly_model.py", "table_model.py", "prepare.py", "number_columns.py", "category_columns.py",
-          "text_columns.py", "plain_state.py", "table_targets.py")  # fmt: skip
 CHUNK = 500
 
 

@@ -16,7 +16,6 @@ TITLE = "Seasonal naive"
 TAGS = ("baseline", "naive", "seasonal naive", "dummy")
 PORTFOLIO = [{"longest": False}, {"longest": True}]
 SPACE = {"longest": {"type": "categorical", "choices": [False, True]}}
-SHARED = ("forecaster.py", "panel.py", "calendars.py", "series_io.py", "table_io.py", "plain_state.py", "smoothing.py")
 
 
 class Model(Forecaster):

@@ -21,16 +21,6 @@ SPACE = {
     "ridge": {"type": "categorical", "choices": [True, False]},
     "longest": {"type": "categorical", "choices": [False, True]},
 }
-SHARED = (
-    "forecaster.py",
-    "panel.py",
-    "calendars.py",
-    "series_io.py",
-    "table_io.py",
-    "plain_state.py",
-    "lag_models.py",
-    "smoothing.py",
-)
 
 
 class Model(Forecaster):

@@ -30,15 +30,6 @@ SPACE = {
 }
 REQUIRES = ("lightgbm",)
 CONDITIONS = {"rows": ">= 200"}
-SHARED = (
-    "forecaster.py",
-    "panel.py",
-    "calendars.py",
-    "series_io.py",
-    "table_io.py",
-    "plain_state.py",
-    "lag_models.py",
-)
 
 SECONDS = 4e-7
 """For a row, a round and 31 leaves on one core; measured low, so that nothing is refused that would have fitted."""

@@ -24,15 +24,6 @@ SPACE = {
     "seasons_back": {"type": "float", "low": 0.5, "high": 4.0},
     "log": {"type": "categorical", "choices": [False, True]},
 }
-SHARED = (
-    "forecaster.py",
-    "panel.py",
-    "calendars.py",
-    "series_io.py",
-    "table_io.py",
-    "plain_state.py",
-    "lag_models.py",
-)
 
 
 class Model(Forecaster):

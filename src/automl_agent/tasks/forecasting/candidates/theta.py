@@ -26,7 +26,6 @@ SPACE = {
     "log": {"type": "categorical", "choices": [True, False]},
     "longest": {"type": "categorical", "choices": [False, True]},
 }
-SHARED = ("forecaster.py", "panel.py", "calendars.py", "series_io.py", "table_io.py", "plain_state.py", "smoothing.py")
 
 
 class Model(Forecaster):

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import table_io
+import table_values
 from calendars import LOST, ticks, times
 from table_io import encode_target as encode_target
 
@@ -91,7 +92,7 @@ def arranged(frame: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
 
 def _assembled(frame: pd.DataFrame, parts: list[str]) -> Array:
     """ISO times from columns of years, months, days and hours."""
-    filled = [table_io.numbers(frame[name])[0] for name in parts]
+    filled = [table_values.numbers(frame[name])[0] for name in parts]
     filled += [np.full(len(frame), start) for start in (1.0, 1.0, 1.0, 0.0)[len(parts) :]]
     whole = np.isfinite(np.stack(filled)).all(axis=0)
     result = np.full(len(frame), None, dtype=object)

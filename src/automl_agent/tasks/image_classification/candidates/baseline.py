@@ -12,7 +12,6 @@ TITLE = "Trivial baseline"
 TAGS = ("baseline", "prior", "dummy")
 PORTFOLIO = [{}]
 SPACE = {}
-SHARED = ("image_model.py", "image_pixels.py", "image_io.py")
 
 
 class Model(ImageModel):

@@ -24,7 +24,6 @@ SPACE = {
 }
 REQUIRES = ("scipy",)
 CONDITIONS = {"rows": "<= 14000"}
-SHARED = ("image_model.py", "image_features.py", "image_pixels.py", "image_io.py", "plain_state.py")
 
 Array = npt.NDArray[Any]
 

@@ -18,7 +18,6 @@ TAGS = ("linear", "logistic regression", "hog", "classical", "simple")
 PORTFOLIO = [{"strength": 1.0}, {"strength": 10.0}, {"strength": 0.1}]
 SPACE = {"strength": {"type": "float", "low": 0.01, "high": 100.0, "log": True}}
 REQUIRES = ("sklearn",)
-SHARED = ("image_model.py", "image_features.py", "image_pixels.py", "image_io.py", "plain_state.py")
 
 Array = npt.NDArray[Any]
 

@@ -21,7 +21,6 @@ SPACE = {
     "rounds": {"type": "int", "low": 60, "high": 400, "log": True},
 }
 REQUIRES = ("lightgbm",)
-SHARED = ("image_model.py", "image_features.py", "image_pixels.py", "image_io.py", "plain_state.py")
 
 Array = npt.NDArray[Any]
 

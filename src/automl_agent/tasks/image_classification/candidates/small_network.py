@@ -33,7 +33,6 @@ SPACE = {
     "augment": {"type": "categorical", "choices": ["auto", "shifts", "shifts,flips", "none"]},
 }
 REQUIRES = ("torch",)
-SHARED = ("image_model.py", "image_mirrors.py", "image_pixels.py", "image_io.py", "plain_state.py")
 
 Array = npt.NDArray[Any]
 

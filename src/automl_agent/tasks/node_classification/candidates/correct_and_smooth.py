@@ -24,16 +24,6 @@ SPACE = {
 }
 REQUIRES = ("sklearn",)
 CONDITIONS = {"homophily": ">= 0.5", "features": ">= 1"}
-SHARED = (
-    "node_linear.py",
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

@@ -16,16 +16,6 @@ PORTFOLIO = [{"strength": 0.3}, {"strength": 3.0}]
 SPACE = {"strength": {"type": "float", "low": 0.001, "high": 100.0, "log": True}}
 REQUIRES = ("sklearn",)
 CONDITIONS = {"features": ">= 1"}
-SHARED = (
-    "node_linear.py",
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

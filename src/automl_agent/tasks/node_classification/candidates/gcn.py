@@ -22,16 +22,6 @@ SPACE = {
     "learning_rate": {"type": "float", "low": 0.003, "high": 0.03, "log": True},
 }
 REQUIRES = ("torch",)
-SHARED = (
-    "node_network.py",
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

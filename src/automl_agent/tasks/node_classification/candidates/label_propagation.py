@@ -14,15 +14,6 @@ TITLE = "Label propagation"
 TAGS = ("label propagation", "label spreading", "graph", "transductive", "simple")
 PORTFOLIO = [{"alpha": 0.9}, {"alpha": 0.7}, {"alpha": 0.99}]
 SPACE = {"alpha": {"type": "float", "low": 0.3, "high": 0.99}}
-SHARED = (
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

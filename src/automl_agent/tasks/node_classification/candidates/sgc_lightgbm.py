@@ -28,16 +28,6 @@ SPACE = {
 }
 REQUIRES = ("lightgbm", "sklearn")
 CONDITIONS = {"rows": ">= 50"}
-SHARED = (
-    "node_hops.py",
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

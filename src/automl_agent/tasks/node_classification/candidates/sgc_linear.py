@@ -24,17 +24,6 @@ SPACE = {
     "strength": {"type": "float", "low": 0.0003, "high": 30.0, "log": True},
 }
 REQUIRES = ("sklearn",)
-SHARED = (
-    "node_hops.py",
-    "node_linear.py",
-    "node_model.py",
-    "graph_store.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-)
 
 Array = npt.NDArray[Any]
 

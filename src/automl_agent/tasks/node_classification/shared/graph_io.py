@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import table_io
+import table_values
 from graph_store import StoredGraph, packed, packed_rows, unpacked_rows, write_graph
 from scipy import sparse
 
@@ -166,7 +167,9 @@ def tables(place: Place, options: dict[str, Any]) -> graph_files.RawGraph:
     words, names = None, []
     wide = [name for name in options.get("words", ()) if name in columns.columns]
     if wide:
-        values = np.stack([table_io.numbers(columns[name], options.get("decimal") or ".")[0] for name in wide], axis=1)
+        values = np.stack(
+            [table_values.numbers(columns[name], options.get("decimal") or ".")[0] for name in wide], axis=1
+        )
         words, names = sparse.csr_matrix(np.where(np.isfinite(values), values, 0.0).astype(np.float32)), wide
         columns = columns.drop(columns=wide)
     return graph_files.RawGraph(ids, columns, ends, False, words, names)
@@ -189,7 +192,7 @@ def _table(place: Place, how: dict[str, Any], which: int) -> pd.DataFrame:
 def _texts(frame: pd.DataFrame, name: str) -> list[str]:
     if name not in frame.columns:
         raise ValueError(f"the table of nodes has no column {name!r}")
-    return list(table_io.texts(frame[name]))
+    return list(table_values.texts(frame[name]))
 
 
 def fitted(raw: graph_files.RawGraph, options: dict[str, Any]) -> Graph:
@@ -240,7 +243,7 @@ def typed(frame: pd.DataFrame, schema: dict[str, Any]) -> pd.DataFrame:
     own = {graph["id"], graph["neighbours"], graph["features"]}
     plain = [column for column in schema["columns"] if column["name"] not in own]
     data: dict[str, Any] = dict(table_io.typed(frame, {**schema, "columns": plain}))
-    data[graph["id"]] = _text_column(frame, graph["id"], lambda value: table_io.label(value) or "")
+    data[graph["id"]] = _text_column(frame, graph["id"], lambda value: table_values.label(value) or "")
     data[graph["neighbours"]] = _text_column(
         frame, graph["neighbours"], lambda value: _json(found) if (found := parsed_ids(value)) else ""
     )
@@ -263,7 +266,7 @@ def _features(frame: pd.DataFrame, graph: dict[str, Any]) -> pd.Series:
     there = [name for name in frame.columns if name in places]
     if not there:
         return pd.Series([""] * len(frame), dtype=object)
-    values = np.stack([table_io.numbers(frame[name])[0] for name in there], axis=1)
+    values = np.stack([table_values.numbers(frame[name])[0] for name in there], axis=1)
     order = np.argsort([places[name] for name in there])
     values = np.where(np.isfinite(values), values, 0.0).astype(np.float32)[:, order]
     matrix = sparse.csr_matrix(values)
@@ -289,7 +292,7 @@ def parsed_ids(value: Any) -> list[str]:
             value = _SEPARATED.split(text) if _SEPARATED.search(text) else text.split()
     if not isinstance(value, list | tuple | set | np.ndarray):
         value = [value]
-    names = [table_io.label(name) for name in value]
+    names = [table_values.label(name) for name in value]
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -315,7 +318,7 @@ def parsed_features(value: Any, places: dict[str, int], width: int) -> tuple[lis
     unknown = 0
     for name, amount in entries:
         place = _place(name, places, width)
-        weight = table_io.number(amount)
+        weight = table_values.number(amount)
         if place is None or weight is None or not np.isfinite(weight):
             unknown += 1
         elif weight:

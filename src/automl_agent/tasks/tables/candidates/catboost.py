@@ -27,16 +27,6 @@ SPACE = {
     "max_ctr_complexity": {"type": "int", "low": 1, "high": 5},
 }
 REQUIRES = ("catboost",)
-SHARED = (
-    "table_boosting.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

@@ -33,16 +33,6 @@ SPACE = {
     "min_samples_leaf": {"type": "int", "low": 1, "high": 30, "log": True},
 }
 REQUIRES = ("sklearn",)
-SHARED = (
-    "flat_forest.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

@@ -31,16 +31,6 @@ SPACE = {
     "l2_regularization": {"type": "float", "low": 0.0001, "high": 10.0, "log": True},
 }
 REQUIRES = ("sklearn", "skops")
-SHARED = (
-    "table_boosting.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

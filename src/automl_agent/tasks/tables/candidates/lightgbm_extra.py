@@ -27,16 +27,6 @@ SPACE = {
     "cat_smooth": {"type": "float", "low": 0.001, "high": 100.0, "log": True},
 }
 REQUIRES = ("lightgbm",)
-SHARED = (
-    "table_boosting.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 
 class Model(LightGBMModel):

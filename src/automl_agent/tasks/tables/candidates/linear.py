@@ -17,15 +17,6 @@ TAGS = ("linear", "logistic regression", "linear regression", "ridge", "interpre
 PORTFOLIO = [{"strength": 1.0}, {"strength": 30.0}, {"strength": 0.03}]
 SPACE = {"strength": {"type": "float", "low": 0.001, "high": 1000.0, "log": True}}
 REQUIRES = ("sklearn",)
-SHARED = (
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

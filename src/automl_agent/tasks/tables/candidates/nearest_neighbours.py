@@ -18,15 +18,6 @@ SPACE = {
     "power": {"type": "float", "low": 0.0, "high": 3.0},
 }
 CONDITIONS = {"rows": "<= 20000"}
-SHARED = (
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

@@ -13,7 +13,6 @@ TITLE = "Trivial baseline"
 TAGS = ("baseline", "quantiles", "first principal component", "dummy")
 PORTFOLIO = [{"view": "standard"}]
 SPACE = {}
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

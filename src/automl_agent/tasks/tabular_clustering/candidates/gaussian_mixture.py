@@ -25,7 +25,6 @@ SPACE = {
     "smoothing": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
 }
 REQUIRES = ("sklearn",)
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

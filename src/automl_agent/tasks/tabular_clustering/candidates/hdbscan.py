@@ -17,7 +17,6 @@ SPACE = {
     "samples": {"type": "int", "low": 1, "high": 20, "log": True},
 }
 REQUIRES = ("sklearn",)
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

@@ -14,7 +14,6 @@ TAGS = ("k-means", "kmeans", "centroid", "partitioning", "simple", "interpretabl
 PORTFOLIO = [{"view": "standard"}, {"view": "quantile"}, {"view": "reduced"}]
 SPACE = {"view": {"type": "categorical", "choices": ["standard", "quantile", "reduced", "quantile_reduced"]}}
 REQUIRES = ("sklearn",)
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

@@ -18,7 +18,6 @@ SPACE = {
     "neighbours": {"type": "int", "low": 5, "high": 40, "log": True},
 }
 REQUIRES = ("sklearn",)
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,6 @@ SPACE = {
     "linkage": {"type": "categorical", "choices": ["ward", "average", "complete"]},
 }
 REQUIRES = ("scipy",)
-SHARED = ("cluster_model.py", "cluster_view.py", "cluster_words.py", "plain_state.py", "text_columns.py")
 
 Array = npt.NDArray[Any]
 

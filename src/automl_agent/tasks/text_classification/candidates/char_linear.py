@@ -23,18 +23,6 @@ SPACE = {
     "loss": {"type": "categorical", "choices": ["hinge", "logistic"]},
 }
 REQUIRES = ("sklearn",)
-SHARED = (
-    "text_linear.py",
-    "text_model.py",
-    "text_terms.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

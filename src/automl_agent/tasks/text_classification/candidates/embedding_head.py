@@ -19,17 +19,6 @@ PORTFOLIO = [{"C": 1.0}, {"C": 0.05}, {"C": 10.0}]
 SPACE = {"C": {"type": "float", "low": 0.001, "high": 100.0, "log": True}}
 REQUIRES = ("sklearn", "tokenizers")
 CONDITIONS = {"embeddings": ">= 1"}
-SHARED = (
-    "text_model.py",
-    "text_vectors.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

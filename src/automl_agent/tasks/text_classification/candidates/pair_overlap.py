@@ -32,19 +32,6 @@ SPACE = {
 }
 REQUIRES = ("lightgbm", "sklearn")
 CONDITIONS = {"texts": ">= 2"}
-SHARED = (
-    "pair_features.py",
-    "text_linear.py",
-    "text_model.py",
-    "text_terms.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

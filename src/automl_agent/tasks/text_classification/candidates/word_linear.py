@@ -24,18 +24,6 @@ SPACE = {
     "fewest": {"type": "int", "low": 1, "high": 4},
 }
 REQUIRES = ("sklearn",)
-SHARED = (
-    "text_linear.py",
-    "text_model.py",
-    "text_terms.py",
-    "table_model.py",
-    "prepare.py",
-    "number_columns.py",
-    "category_columns.py",
-    "text_columns.py",
-    "plain_state.py",
-    "table_targets.py",
-)
 
 Array = npt.NDArray[Any]
 

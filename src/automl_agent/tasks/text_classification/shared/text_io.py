@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import table_io
+import table_values
 from table_io import bounds, encode_target
 from text_files import SUFFIXES, as_texts, read_file, read_folder
 
@@ -42,7 +43,7 @@ def inspect(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]
     found = table_io.inspect(frame, schema)
     for column in schema["columns"]:
         if column["kind"] == "text" and column["name"] in frame.columns:
-            count = int((table_io.texts(frame[column["name"]]) == "").sum())
+            count = int((table_values.texts(frame[column["name"]]) == "").sum())
             if count:
                 found.append({"column": column["name"], "problem": "texts_are_empty", "count": count, "examples": []})
     return found
