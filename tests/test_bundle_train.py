@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl_agent.delivery import checks, jobs
@@ -103,6 +104,18 @@ def test_training_refuses_what_it_cannot_use(home: Path, tmp_path: Path) -> None
     done = train(home / "bundle", "--data", home / "table.csv", "--out", home)
     assert (done.returncode, "is not empty" in done.stderr) == (2, True)
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_that_were_added_are_trained_on(home: Path, tmp_path: Path) -> None:
+    known = pd.read_csv(home / "table.csv")
+    table, grown = tmp_path / "grown.csv", pd.concat([known, known.tail(30)])
+    grown.to_csv(table, index=False)
+    done = train(home / "bundle", "--data", table, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert len(np.load(tmp_path / "out" / "oof" / "rows.npy")) == len(grown) > ROWS + 20
+    done = train(home / "bundle", "--data", home / "table.csv", "--out", tmp_path / "again")
+    assert len(np.load(tmp_path / "again" / "oof" / "rows.npy")) == ROWS, "the locked test stays locked"
+    assert train(home / "bundle", "--data", table, "--verify").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "linear"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,18 +35,29 @@ class Built:
 
 
 def build_best(
-    runner: TrialRunner, trials: Sequence[Trial], run_id: str, folder: Path, artifact: str, *, workers_idle: bool = True
+    runner: TrialRunner,
+    trials: Sequence[Trial],
+    run_id: str,
+    folder: Path,
+    artifact: str,
+    *,
+    workers_idle: bool = True,
+    until: float | None = None,
 ) -> Built:
     """Compose, build and measure; compose tighter when the built bundle breaks a limit that its parts promised.
 
     Where code that a language model wrote fails in the bundle, it is left out: that is found out here, before the test
     is opened, since what was graded is what ships.
+
+    Args:
+        until: `time.monotonic()` by which members should be fitted on all rows, where that is what ships.
     """
     tightness = 1.0
     built: Built | None = None
     whole = runner.family.ships == "whole" and (workers_idle or _cheap(trials))
     for _ in range(ATTEMPTS):
-        seconds = max(WHOLE_SECONDS, runner.seconds_left() - KEPT) if whole else None
+        left = runner.seconds_left() if until is None else until - time.monotonic()
+        seconds = max(WHOLE_SECONDS, left - KEPT) if whole else None
         draft = compose(runner, trials, tightness=tightness, seconds=seconds)
         try:
             built = build(runner, trials, draft, run_id, folder, artifact, patience=seconds)
@@ -57,7 +69,7 @@ def build_best(
                 raise
             text = f"What a language model wrote is left out of the bundle: {str(error).splitlines()[-1]}"
             runner.emit(Remark(text=text, level="warning"))
-            return build_best(runner, ours, run_id, folder, artifact, workers_idle=workers_idle)
+            return build_best(runner, ours, run_id, folder, artifact, workers_idle=workers_idle, until=until)
         excess = _excess(built.solution, runner)
         if excess <= 1.0 or not workers_idle or (len(draft.weights) == 1 and draft.folds == 1):
             break

@@ -208,10 +208,23 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "files": list(content.family.files),
         "spread": content.spread,
         "seed": content.seed,
+        "unused": _unused(content),
         "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,
         "members": members,
         "generated": generated_files(content),
     }
+
+
+def _unused(content: BundleContent) -> int:
+    """Rows with a target that the table holds besides the training rows, as far as is known: the locked test's, where
+    that is not a file of its own, and those that were dropped."""
+    import numpy as np
+
+    rows, test = (np.load(content.data / name, allow_pickle=False) for name in ("rows.npy", "test_rows.npy"))
+    own_file = bool(np.isin(test, rows).any())
+    return (0 if own_file else len(test)) + sum(
+        finding.count for finding in content.profile.findings if "dropped" in finding.action
+    )
 
 
 def _told(content: BundleContent) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_agent.delivery.bundle import finalise, size_mb
-from automl_agent.delivery.checks import check_retrain, check_server
+from automl_agent.delivery.checks import check_retrain, check_server, retrain_seconds
 from automl_agent.delivery.predictions import write_predictions
 from automl_agent.delivery.publish import publish
 from automl_agent.delivery.submission import wanted, write_submission
@@ -24,6 +24,10 @@ from automl_agent.search.runner import Work
 SERVER_TIMEOUT = 60.0
 RETRAIN_TIMEOUT = 180.0
 IMPORTANCE_TIMEOUT = 30.0
+RETRAIN_LEAST = 10.0
+"""Granted to train a member again even where the budget is spent."""
+STARTING = 3.0
+"""Seconds in which a program of the bundle starts and reads the rows."""
 SUBMISSION_TIMEOUT = 120.0
 REPORT_SECONDS = 3.0
 """Kept for the report that follows."""
@@ -39,8 +43,10 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     predicting = _start_submission(stage, folder, data, facts) if wanted(data) else None
     with ThreadPoolExecutor(max_workers=2) as threads:
         server = threads.submit(check_server, folder, SERVER_TIMEOUT, sandbox)
-        sampled = _sampled(solution)
-        retrain = None if sampled else threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox)
+        takes = STARTING + retrain_seconds(folder)
+        in_time = takes <= max(RETRAIN_LEAST, stage.clock.remaining() - REPORT_SECONDS)
+        asked = in_time and not _sampled(solution)
+        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox) if asked else None
         checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
     scores, failed = _submitted(predicting, facts) if predicting else (None, "")
@@ -76,6 +82,11 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     if submission is not None and not submission.ok:
         failed = f"submission.csv is not as it should be: {submission.text}"
     warnings = {"submission": failed} if failed else {}
+    if not in_time:
+        warnings["retrain"] = (
+            f"Training from the bundle was not checked: it takes about {takes:.0f} s, and the budget is spent. "
+            "`automl-agent verify BUNDLE --data FILE` does it."
+        )
     return {"bundle": bundle, "delivery": artifact, "submission": submission, "warnings": warnings}
 
 

@@ -29,9 +29,10 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     runner = stage.runner(task, profile, revision=revision, limit=state["quota"]["implement"])
     known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
     progress: dict[str, float] = {}
+    until = stage.until(state["phases"]["implement"])
     search = Search(
         runner,
-        until=stage.until(state["phases"]["implement"]),
+        until=until,
         on_better=_publisher(stage, runner, state, progress),
         spaces=_spaces(state),
     )
@@ -39,7 +40,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     runner.pool.cancel()  # nothing may run beside the measurements that follow
     pool = _pool(runner, finished, _probes(state), known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
-    built = build_best(runner, pool, stage.run_id, folder, artifact)
+    built = build_best(runner, pool, stage.run_id, folder, artifact, until=until)
     solution = built.solution.model_copy(update={"trials_run": runner.count + sum(state.get("counts", {}).values())})
     announce(stage, built.folder, state["out"], task.metric, built.solution.score, "ensemble")
     progress[f"{stage.clock.spent():.2f}"] = built.solution.score

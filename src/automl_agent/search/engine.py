@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl_agent.records import CandidateChoice, Params, Trial
+from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
 from automl_agent.search.tuning import Tuner
@@ -27,7 +28,7 @@ class Search:
 
     runner: TrialRunner
     until: float
-    """`time.monotonic()` at which the search must end."""
+    """`time.monotonic()` at which the search must have ended, and what ships must be fitted."""
     on_better: Callable[[Trial], None]
     """Called with each trial at full fidelity that is the best so far."""
     spaces: Mapping[str, Mapping[str, Params]] = field(default_factory=dict)
@@ -36,8 +37,16 @@ class Search:
     tried: list[Trial] = field(default_factory=list)
 
     @property
+    def end(self) -> float:
+        """`time.monotonic()` at which trials end: early enough to fit the best one on all rows, if that is to ship."""
+        if self.runner.family.ships == "folds" or not self.full:
+            return self.until
+        best = ranked(self.runner.family, self.runner.task.metric, self.full)[0]
+        return self.until - WHOLE * best.fit_seconds / max(1, best.fidelity.folds)
+
+    @property
     def left(self) -> float:
-        return min(self.until - time.monotonic(), self.runner.seconds_left())
+        return min(self.end - time.monotonic(), self.runner.seconds_left())
 
     def run(self, probes: Sequence[Trial], known: Sequence[Trial] = ()) -> list[Trial]:
         """Run the search; returns all scored trials at full fidelity, `known` ones of earlier rounds included."""
@@ -85,7 +94,7 @@ class Search:
         ]
         limit = max(1.0, self.left * 0.5)
         full = full_fidelity(self.runner.profile)
-        for result in self.runner.run(works, full, until=self.until, time_limit=limit):
+        for result in self.runner.run(works, full, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
 
@@ -106,7 +115,7 @@ class Search:
             asked = [tuner.ask(base.params, base.plan) for _ in range(batch)]
             works = [Work(choice, base.steps, base.plan, "tuning") for _, choice in asked]
             probe = probe_fidelity(self.runner.profile)
-            trials = self.runner.run(works, probe, until=self.until, time_limit=self.left / 3)
+            trials = self.runner.run(works, probe, until=self.end, time_limit=self.left / 3)
             if not trials:
                 return
             for (token, _), trial in zip(asked, trials, strict=False):

@@ -4,8 +4,8 @@
     python train.py --data FILE --verify              train on the original table and compare with the stored
                     [--member m0] [--fold 0]          out-of-fold predictions; exit status 1 when they differ
 
-On the original table the rows and folds of the first training are used again (its locked test rows stay out), on
-another one all rows, and new folds from the same seed.
+On the original table the rows and folds of the first training are used again (its locked test rows stay out). On
+another one, and on one to which rows were added, all rows are used, with new folds from the same seed.
 """
 
 from __future__ import annotations
@@ -57,8 +57,13 @@ def fingerprint(frame: pd.DataFrame, target: np.ndarray, weight: np.ndarray | No
     return digest.hexdigest()
 
 
-def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path) -> Rows:
-    """Read a table with the columns of the schema, its target and, where rows are weighted, their weights."""
+def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file: Path, *, verify: bool = False
+              ) -> Rows:  # fmt: skip
+    """Read a table with the columns of the schema, its target and, where rows are weighted, their weights.
+
+    Args:
+        verify: whether the rows of the first training are wanted also where others were added to the table.
+    """
     reader = load_module(root, solution["reader"])
     stored = np.load(root / "oof" / "rows.npy", allow_pickle=False)
     if schema["read"].get("drawn"):  # the first training used some rows of a large table: the others need not be read
@@ -70,7 +75,7 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
     if schema.get("weight") and schema["weight"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['weight']!r}, the weight of each row.")
-    if stored.max(initial=-1) < len(raw):
+    if stored.max(initial=-1) < len(raw) and (verify or not _grown(raw, schema, solution, len(stored))):
         same = original_rows(root, schema, solution, raw.iloc[stored], stored)
         if same is not None:
             return same
@@ -92,6 +97,14 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     frame, target = frame.iloc[positions].reset_index(drop=True), target[positions]
     folds = getattr(reader, "new_folds", new_folds)(frame, target, schema, solution)
     return Rows(frame, target, folds, positions, original=False, files=files, weight=weight)
+
+
+def _grown(raw: pd.DataFrame, schema: dict[str, Any], solution: dict[str, Any], trained: int) -> bool:
+    """Whether a table holds more rows with a target than the first training took and locked away."""
+    known = len(raw)
+    if schema["target"]:
+        known = int((raw[schema["target"]].astype("string").str.strip().fillna("") != "").sum())
+    return known > trained + int(solution.get("unused", len(raw)))
 
 
 def original_rows(
@@ -303,8 +316,11 @@ def main() -> int:
         check_files(root)
         solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
-        read = read_folder if given.folder else read_rows
-        rows = read(root, schema, solution, given.folder or given.data)
+        rows = (
+            read_folder(root, schema, solution, given.folder)
+            if given.folder
+            else read_rows(root, schema, solution, given.data, verify=given.verify)
+        )
         if given.verify and not rows.original:
             raise ValueError(f"{given.data} does not hold the rows that the models were trained on.")
         if given.verify:
