@@ -59,7 +59,7 @@ def test_example(
     assert spec is not None and spec.loader is not None
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    example.main(Settings(budget=120, trials=4, home=str(home), out=str(tmp_path / "out")))
+    example.main(Settings(budget=60, trials=4, home=str(home), out=str(tmp_path / "out")))
     printed = capsys.readouterr().out
     assert re.search(PROMISES[name], printed), printed
     assert list(tmp_path.iterdir()) == [tmp_path / "out"], "it leaves files where it was started"
