@@ -208,22 +208,32 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "files": list(content.family.files),
         "spread": content.spread,
         "seed": content.seed,
-        "unused": _unused(content),
+        "rows": _labelled_rows(content),
         "folds": int(np.load(content.data / "folds.npy", allow_pickle=False).max()) + 1,
         "members": members,
         "generated": generated_files(content),
     }
 
 
-def _unused(content: BundleContent) -> int:
-    """Rows with a target that the table holds besides the training rows, as far as is known: the locked test's, where
-    that is not a file of its own, and those that were dropped."""
+_NO_LABELLED_ROWS = ("missing_target", "rare_class", "unseen_class", "constant", "id", "empty", "leak", "target_copy")
+"""What is dropped are columns, or rows that have no target of a known class."""
+
+
+def _labelled_rows(content: BundleContent) -> int:
+    """Rows with a target that the table holds, as far as is known: those of the training, those of the locked test
+    where that is not a file of its own, and those that were dropped."""
     import numpy as np
 
     rows, test = (np.load(content.data / name, allow_pickle=False) for name in ("rows.npy", "test_rows.npy"))
     own_file = bool(np.isin(test, rows).any())
-    return (0 if own_file else len(test)) + sum(
-        finding.count for finding in content.profile.findings if "dropped" in finding.action
+    return (
+        len(rows)
+        + (0 if own_file else len(test))
+        + sum(
+            finding.count
+            for finding in content.profile.findings
+            if finding.action == "dropped" and finding.kind not in _NO_LABELLED_ROWS
+        )
     )
 
 

@@ -45,8 +45,8 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         server = threads.submit(check_server, folder, SERVER_TIMEOUT, sandbox)
         takes = STARTING + retrain_seconds(folder)
         in_time = takes <= max(RETRAIN_LEAST, stage.clock.remaining() - REPORT_SECONDS)
-        asked = in_time and not _sampled(solution)
-        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox) if asked else None
+        whole = not _sampled(solution)
+        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox) if whole and in_time else None
         checked = (server.result(), None if retrain is None else retrain.result())
     ranked = _finished(importance, stage)
     scores, failed = _submitted(predicting, facts) if predicting else (None, "")
@@ -82,7 +82,7 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     if submission is not None and not submission.ok:
         failed = f"submission.csv is not as it should be: {submission.text}"
     warnings = {"submission": failed} if failed else {}
-    if not in_time:
+    if whole and not in_time:
         warnings["retrain"] = (
             f"Training from the bundle was not checked: it takes about {takes:.0f} s, and the budget is spent. "
             "`automl-agent verify BUNDLE --data FILE` does it."

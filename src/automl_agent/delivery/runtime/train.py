@@ -75,7 +75,7 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
         raise ValueError(f"{file} has no column {schema['target']!r}, the target.")
     if schema.get("weight") and schema["weight"] not in raw.columns:
         raise ValueError(f"{file} has no column {schema['weight']!r}, the weight of each row.")
-    if stored.max(initial=-1) < len(raw) and (verify or not _grown(raw, schema, solution, len(stored))):
+    if stored.max(initial=-1) < len(raw) and (verify or not _grown(reader, raw, schema, solution)):
         same = original_rows(root, schema, solution, raw.iloc[stored], stored)
         if same is not None:
             return same
@@ -99,12 +99,13 @@ def read_rows(root: Path, schema: dict[str, Any], solution: dict[str, Any], file
     return Rows(frame, target, folds, positions, original=False, files=files, weight=weight)
 
 
-def _grown(raw: pd.DataFrame, schema: dict[str, Any], solution: dict[str, Any], trained: int) -> bool:
-    """Whether a table holds more rows with a target than the first training took and locked away."""
+def _grown(reader: Any, raw: pd.DataFrame, schema: dict[str, Any], solution: dict[str, Any]) -> bool:
+    """Whether a table holds more rows with a target than the first training took and left out."""
     known = len(raw)
     if schema["target"]:
-        known = int((raw[schema["target"]].astype("string").str.strip().fillna("") != "").sum())
-    return known > trained + int(solution.get("unused", len(raw)))
+        target = reader.encode_target(raw[schema["target"]].reset_index(drop=True), schema)
+        known = int((~np.isnan(target) if target.dtype.kind == "f" else target >= 0).sum())
+    return known > int(solution.get("rows", known))
 
 
 def original_rows(
