@@ -30,7 +30,7 @@ METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (
     MetricSpec("rand_index", "Rand index", True, ("rand score",), needs="labels", low=0.0, high=1.0),
 )}  # fmt: skip
 """`cluster_quality`, the default, is the mean of silhouette, Gaussian information and reproducibility, which counts
-twice (see `indices.quality`). Metrics that need labels are measured where a column of labels is named, and choose
+three times (see `indices.quality`). Metrics that need labels are measured where a column of labels is named, and choose
 nothing unless the user asks for one of them."""
 
 EXTERNAL = tuple(name for name, spec in METRICS.items() if spec.needs == "labels")
