@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from automl_agent.records import Fidelity, TaskSpec, Trial
-from automl_agent.search.compose import compose
-from automl_agent.search.ensemble import combine, select
+from automl_agent.search.compose import Draft, compose
+from automl_agent.search.ensemble import combine, leaders, select
 from automl_agent.tasks.registry import get_family
 
 Array = npt.NDArray[np.float64]
@@ -117,23 +117,53 @@ def test_nothing_to_choose_from_is_nothing() -> None:
     assert select({"a": np.full(3, np.nan)}, np.arange(3.0), rmse) == {}
 
 
-def test_the_score_of_a_composition_is_not_flattered(tmp_path: Path) -> None:
-    """Members of pure noise: what selection gains on the rows that it was fitted on is nothing on others."""
-    rng = np.random.default_rng(4)
-    truth, folds = rng.normal(size=400), np.arange(400) % 4
-    predictions = {f"m{i}": rng.normal(scale=0.3, size=400) for i in range(30)}
-    np.save(tmp_path / "target.npy", truth)
+def composed(folder: Path, truth: Array, predictions: dict[str, Array], candidates: dict[str, str]) -> Draft:
+    """What is composed of trials for which these are the out-of-fold predictions, on four folds."""
+    rows = np.arange(len(truth))
+    np.save(folder / "target.npy", truth)
     runner: Any = SimpleNamespace(
         family=get_family("tabular_regression"),
         task=TaskSpec(words="", metric="rmse"),
         positive=None,
         seed=0,
-        data=tmp_path,
-        predictions=lambda trial: (np.arange(400), predictions[trial.id], folds),
+        data=folder,
+        predictions=lambda trial: (rows, predictions[trial.id], rows % 4),
     )
-    all_folds = Fidelity(rows=0, folds=4)
-    trials = [Trial(id=name, plan="", candidate="c", fidelity=all_folds, score=1.0) for name in predictions]
-    draft = compose(runner, trials)
+    folds = Fidelity(rows=0, folds=4)
+    return compose(runner, [Trial(id=name, plan="", candidate=candidates[name], fidelity=folds, score=1.0)
+                            for name in predictions])  # fmt: skip
+
+
+def test_the_score_of_a_composition_is_not_flattered(tmp_path: Path) -> None:
+    """Members of pure noise: what selection gains on the rows that it was fitted on is nothing on others."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=400)
+    predictions = {f"m{i}": rng.normal(scale=0.3, size=400) for i in range(30)}
+    draft = composed(tmp_path, truth, predictions, dict.fromkeys(predictions, "c"))
     flattered = rmse(truth, combine(predictions, draft.weights))
     assert flattered < 0.995 * rmse(truth, np.zeros(400))
     assert draft.score > flattered
+
+
+def test_few_rows_and_many_trials_give_a_plain_mean(tmp_path: Path) -> None:
+    """Free weights would fit the noise of forty useless trials, and cost more than they bring."""
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=40)
+    predictions = {f"noise{i}": rng.normal(size=40) for i in range(40)}
+    predictions |= {name: truth + rng.normal(scale=0.5, size=40) for name in ("linear", "trees")}
+    draft = composed(tmp_path, truth, predictions, {name: name.rstrip("0123456789") for name in predictions})
+    assert draft.weights == {"linear": 0.5, "trees": 0.5}
+    assert draft.score < min(rmse(truth, predictions[name]) for name in ("linear", "trees"))
+
+
+def test_a_plain_mean_takes_the_best_trial_of_each_candidate_that_helps() -> None:
+    rng = np.random.default_rng(6)
+    truth = rng.normal(size=2000)
+    predictions = {name: truth + rng.normal(scale=scale, size=2000)
+                   for name, scale in {"a1": 0.5, "a2": 0.4, "b1": 0.4, "bad": 5.0}.items()}  # fmt: skip
+    groups = {"a1": "a", "a2": "a", "b1": "b", "bad": "c"}
+    assert leaders(predictions, truth, rmse, groups) == {"a2": 0.5, "b1": 0.5}
+    costs = dict.fromkeys(predictions, 1.0)
+    assert len(leaders(predictions, truth, rmse, groups, costs=costs, max_cost=1.5)) == 1
+    assert leaders(predictions, truth, rmse, groups, costs={**costs, "bad": 0.5}, max_cost=0.4) == {"bad": 1.0}
+    assert leaders({}, truth, rmse, {}) == {}

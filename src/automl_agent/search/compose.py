@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Constraint, Trial
-from automl_agent.search.ensemble import combine, select
+from automl_agent.search.ensemble import combine, leaders, select
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, cross_fitted_answers, tie_break
 from automl_agent.search.runner import TrialRunner, ranked
 from automl_agent.tasks.family import loss
@@ -75,16 +75,16 @@ def compose(
     if not affordable:  # nothing fits: the lightest, so that the shortfall is as small as can be
         lightest = min(costs, key=lambda name: costs[name])
         affordable = {lightest: costs[lightest]}
-    names = tuple(affordable)
     limited = any(value > 0 for value in affordable.values())
     bound = max(1.0, *affordable.values()) if limited else None
-    weights = _weights(runner, table, names, affordable if limited else None, bound, table.folds >= 0)
+    candidates = {trial.id: trial.candidate for trial in trials if trial.id in affordable}
+    choice = _Choice(runner, table, candidates, affordable if limited else None, bound)
+    weights, combined = _blended(choice)
     total = sum(costs[name] for name in weights)
     k = trials[0].fidelity.folds
     shipped = k if total <= 0 else max(1, min(k, int(1.0 / total)))
     if runner.family.ships == "whole":
         shipped = 1
-    combined = _cross_fitted_blend(runner, table, names, affordable if limited else None, bound, weights)
     return _judged(runner, table, weights, shipped, combined)
 
 
@@ -156,53 +156,76 @@ def _aligned(runner: TrialRunner, trials: Sequence[Trial]) -> _Table:
     return _Table(rows, truth, folds_of, predictions)
 
 
-def _weights(
-    runner: TrialRunner,
-    table: _Table,
-    names: Sequence[str],
-    costs: Mapping[str, float] | None,
-    bound: float | None,
-    mask: Any,
-    bootstraps: int | None = None,
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Choice:
+    """What members and weights are chosen from, and by."""
+
+    runner: TrialRunner
+    table: _Table
+    candidates: Mapping[str, str]
+    """Trial id -> its candidate, of the trials that may be members."""
+    costs: Mapping[str, float] | None
+    bound: float | None
+
+    def rows(self, mask: Any) -> Any:
+        import numpy as np
+
+        rows = np.flatnonzero(mask)
+        if len(rows) > MAX_ROWS:
+            rows = np.random.default_rng(self.runner.seed).choice(rows, MAX_ROWS, replace=False)
+        return rows
+
+    def loss(self, truth: Any, prediction: Any) -> float:
+        family, metric, positive = self.runner.family, self.runner.task.metric, self.runner.positive
+        threshold = family.threshold(metric, truth, prediction, positive=positive)
+        score = family.score(metric, truth, prediction, positive=positive, threshold=threshold)
+        smooth = TIE_WEIGHT * tie_break(family, metric, truth, prediction, positive)
+        return loss(family.metrics[metric], score) + smooth
+
+    def selected(self, mask: Any, bootstraps: int | None = None) -> dict[str, float]:
+        """Weights by ensemble selection on the masked rows."""
+        rows = self.rows(mask)
+        chosen = {name: self.table.predictions[name][rows] for name in self.candidates}
+        return select(chosen, self.table.truth[rows], self.loss, costs=self.costs, max_cost=self.bound,
+                      bootstraps=bootstraps, seed=self.runner.seed)  # fmt: skip
+
+    def plain(self, mask: Any, _: int | None = None) -> dict[str, float]:
+        """Equal weights of the best trial of each of the best candidates, of as many as are best on the masked rows."""
+        rows = self.rows(mask)
+        chosen = {name: self.table.predictions[name][rows] for name in self.candidates}
+        return leaders(chosen, self.table.truth[rows], self.loss, self.candidates, costs=self.costs,
+                       max_cost=self.bound)  # fmt: skip
+
+
+def _blended(choice: _Choice) -> tuple[dict[str, float], Any]:
+    """Weights, and the blend in which each fold's weights were fitted on the other folds.
+
+    Selection with free weights follows the noise of few rows, above all of few rows and many alike trials; plain means
+    have next to nothing to fit. What scores better cross-fitted is taken.
+    """
     import numpy as np
 
-    family, metric, positive = runner.family, runner.task.metric, runner.positive
-    spec = family.metrics[metric]
-    rows = np.flatnonzero(mask)
-    if len(rows) > MAX_ROWS:
-        rows = np.random.default_rng(runner.seed).choice(rows, MAX_ROWS, replace=False)
-
-    def value(truth: Any, prediction: Any) -> float:
-        threshold = family.threshold(metric, truth, prediction, positive=positive)
-        score = loss(spec, family.score(metric, truth, prediction, positive=positive, threshold=threshold))
-        return score + TIE_WEIGHT * tie_break(family, metric, truth, prediction, positive)
-
-    chosen = {name: table.predictions[name][rows] for name in names}
-    return select(
-        chosen, table.truth[rows], value, costs=costs, max_cost=bound, bootstraps=bootstraps, seed=runner.seed
-    )
+    table = choice.table
+    weights = choice.selected(table.folds >= 0)
+    present = np.unique(table.folds)
+    if len(choice.candidates) == 1 or len(present) < 2:
+        return weights, combine(table.predictions, weights)
+    free = _cross_fitted_blend(choice, choice.selected)
+    plain = _cross_fitted_blend(choice, choice.plain)
+    if choice.loss(table.truth, plain) < choice.loss(table.truth, free):
+        return choice.plain(table.folds >= 0), plain
+    return weights, free
 
 
-def _cross_fitted_blend(
-    runner: TrialRunner,
-    table: _Table,
-    names: Sequence[str],
-    costs: Mapping[str, float] | None,
-    bound: float | None,
-    weights: Mapping[str, float],
-) -> Any:
+def _cross_fitted_blend(choice: _Choice, fit: Callable[[Any, int], dict[str, float]]) -> Any:
     """Blend in which each fold's weights were fitted on the other folds."""
     import numpy as np
 
-    blend = combine(table.predictions, weights)
-    present = np.unique(table.folds)
-    if len(names) == 1 or len(present) < 2:
-        return blend
-    for fold in present:
+    table = choice.table
+    blend = np.empty_like(next(iter(table.predictions.values())), dtype=float)
+    for fold in np.unique(table.folds):
         inside = table.folds == fold
-        fitted = _weights(runner, table, names, costs, bound, ~inside, bootstraps=2)
-        blend[inside] = combine(table.predictions, fitted)[inside]
+        blend[inside] = combine(table.predictions, fit(~inside, 2))[inside]
     return blend
 
 

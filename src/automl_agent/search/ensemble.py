@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FEW_ROWS = 1_000
 _BOOTSTRAPS = 10
+_LEADERS = 5
 _PATIENCE = 8
 """Rounds without a gain after which a selection ends: the best round is kept anyway."""
 
@@ -63,6 +64,45 @@ def select(
         weights = _bagged(stack, truth, score, limits, bootstraps, np.random.default_rng(seed), single=weights)
     order = sorted(np.flatnonzero(weights), key=lambda index: -weights[index])
     return {names[index]: float(weights[index]) for index in order}
+
+
+def leaders(
+    predictions: Mapping[str, Array],
+    truth: Array,
+    score: Loss,
+    groups: Mapping[str, str],
+    *,
+    costs: Mapping[str, float] | None = None,
+    max_cost: float | None = None,
+) -> dict[str, float]:
+    """Equal weights of the best member of each of the best groups: of as many groups, up to 5, as score best together.
+
+    Args:
+        groups: group of each member.
+        predictions, truth, score, costs, max_cost: as for `select`.
+
+    Returns:
+        As `select`.
+    """
+    names, stack, truth = _common(predictions, truth)
+    if not names or not len(truth):
+        return {}
+    losses = np.array([_loss(score, truth, member) for member in stack])
+    best: dict[str, int] = {}
+    for index in np.argsort(losses, kind="stable"):
+        best.setdefault(groups[names[index]], int(index))
+    prices = np.array([0.0 if costs is None else costs.get(name, 0.0) for name in names])
+    limits = _Limits(_LEADERS, _LEADERS, prices, np.inf if max_cost is None else max_cost)
+    counts, tried = np.zeros(len(names)), []
+    for index in best.values():
+        if limits.allows(counts, index):
+            counts[index] = 1
+            chosen = np.flatnonzero(counts)
+            tried.append((_loss(score, truth, stack[chosen].mean(axis=0)), len(tried), chosen))
+    if not tried:
+        return {names[int(np.argmin(prices))]: 1.0}
+    _, _, chosen = min(tried, key=lambda one: one[:2])
+    return {names[index]: 1 / len(chosen) for index in sorted(chosen, key=lambda index: losses[index])}
 
 
 def combine(predictions: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
