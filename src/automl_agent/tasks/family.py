@@ -172,6 +172,9 @@ class FoldData:
     """Positions of the validation rows among all training rows."""
     weight: Array | None = None
     """What each training row counts, above 0; `None` where all count the same."""
+    rounds: tuple[tuple[pd.DataFrame, Array], ...] = ()
+    """Where `valid` becomes known bit by bit: frames that are predicted one after another instead of it, and the places
+    in `valid` of their last rows, which are asked for; the rows before them bring what was observed meanwhile."""
 
 
 @dataclass(frozen=True)

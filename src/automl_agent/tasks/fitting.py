@@ -6,7 +6,7 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Array = npt.NDArray[Any]
+Rounds = Sequence[tuple[pd.DataFrame, Array]]
 
 SINGLE_ROWS = 25
 """Rows that the latency is measured on, one at a time."""
@@ -34,13 +35,14 @@ class Fitted:
 
 
 def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame, target: Array, valid: pd.DataFrame,
-                    stored: Path, weight: Array | None = None) -> Fitted:  # fmt: skip
+                    stored: Path, weight: Array | None = None, rounds: Rounds = ()) -> Fitted:  # fmt: skip
     """Fit, store in `stored`, load again and predict.
 
     Args:
         kind: the candidate's class.
         arguments: those of its constructor.
         weight: what each training row counts, where rows are weighted.
+        rounds: what is predicted instead of `valid` at once (`FoldData.rounds`).
 
     Raises:
         TypeError: rows are weighted, and the candidate cannot use it.
@@ -58,9 +60,9 @@ def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame
     model.save(stored)
     loaded = kind.load(stored)
     ready = time.perf_counter()
-    prediction = np.asarray(loaded.predict(valid), dtype=np.float64)
+    prediction = _predicted(loaded, valid, rounds)
     predicted = time.perf_counter()
-    singles, latency = _one_by_one(loaded, valid)
+    singles, latency = _one_by_one(loaded, rounds[0][0] if rounds else valid)
     measured = {
         "fit_seconds": round(fitted - started, 4),
         "predict_seconds": round(predicted - ready, 4),
@@ -68,6 +70,15 @@ def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame
         "memory_mb": round(memory, 1),
     }
     return Fitted(prediction, singles, measured)
+
+
+def _predicted(model: Any, valid: pd.DataFrame, rounds: Rounds) -> Array:
+    if not rounds:
+        return np.asarray(model.predict(valid), dtype=np.float64)
+    found = np.full(len(valid), np.nan)
+    for frame, places in rounds:
+        found[places] = np.asarray(model.predict(frame), dtype=np.float64)[len(frame) - len(places) :]
+    return found
 
 
 def check_prediction(prediction: Array, rows: int, task: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str,
 
     model = load_candidate(candidate.path, shared).Model
     fitted = fitting.fit_and_measure(model, arguments, part.train, part.target, part.valid, folder / "model",
-                                     part.weight)  # fmt: skip
+                                     part.weight, part.rounds)  # fmt: skip
     fitting.check_prediction(fitted.prediction, len(part.valid), arguments["task"])
     np.save(folder / "oof.npy", fitted.prediction, allow_pickle=False)
     return {

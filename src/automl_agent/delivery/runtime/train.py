@@ -190,8 +190,16 @@ def fit(root: Path, solution: dict[str, Any], schema: dict[str, Any], member: di
     model = module.Model(task, fixed, member["steps"], solution["seed"])
     weighted = () if rows.weight is None else (rows.weight[train],)
     model.fit(rows.frame[train].reset_index(drop=True), rows.target[train], *weighted)
-    valid = rows.frame[rows.folds == fold].reset_index(drop=True)
-    return model, np.asarray(model.predict(valid), dtype=np.float64) if len(valid) else np.zeros(0)
+    valid, truth = rows.frame[rows.folds == fold].reset_index(drop=True), rows.target[rows.folds == fold]
+    if not len(valid):
+        return model, np.zeros(0)
+    rounds = getattr(load_module(root, solution["reader"]), "rounds", None)
+    if rounds is None:
+        return model, np.asarray(model.predict(valid), dtype=np.float64)
+    found = np.empty(len(valid))  # what becomes known bit by bit is predicted so
+    for frame, places in rounds(valid, truth, schema["time_series"]):
+        found[places] = np.asarray(model.predict(frame), dtype=np.float64)[len(frame) - len(places) :]
+    return model, found
 
 
 def verify(

@@ -242,7 +242,8 @@ def _plan(task: TaskSpec, told: dict[str, Any], rows: Rows, codes: Array, findin
 
 
 def _divided(rows: Rows, schema: dict[str, Any], steps: Array, findings: list[Finding]) -> tuple[Rows, Rows, Array]:
-    """The last `horizon` steps of each series are the test; the windows before them the folds.
+    """The last `horizon` steps of each series are the test; the windows before them the folds. `time_series` gets
+    `origins`, the number of forecasts that a window is made of.
 
     Raises:
         InputError: no series is long enough.
@@ -252,7 +253,7 @@ def _divided(rows: Rows, schema: dict[str, Any], steps: Array, findings: list[Fi
     io, told = series_io(), schema["time_series"]
     horizon, least = told["horizon"], io.least_history(told)
     names = io.keys(rows.frame, told)
-    windows, length = io.windows(names, steps, horizon=horizon, least=least, count=io.WINDOWS + 1)
+    ends, length = io.windows(names, steps, horizon=horizon, least=least, count=1)
     if length.max() < 2 * horizon + least:
         what = "The longest series has" if told["series"] else "The series has"
         raise InputError(
@@ -266,11 +267,10 @@ def _divided(rows: Rows, schema: dict[str, Any], steps: Array, findings: list[Fi
         text = f"{short} series are shorter than the horizon and what it takes to learn ({horizon + least} steps)"
         findings.append(Finding(kind="short_series", columns=tuple(told["series"]), count=short, text=text,
                                 action="dropped"))  # fmt: skip
-    last = int(windows.max())
-    test = np.flatnonzero(testable & (windows == last))
-    train = np.flatnonzero(testable & (windows < last))
-    # With the test locked, the windows of what is left are the same ones, but for the last.
-    folds = np.where(windows[train] < last, windows[train], -1).astype(np.int16)
+    test, train = np.flatnonzero(testable & (ends == 0)), np.flatnonzero(testable & (ends < 0))
+    series, rows_of = np.unique(names[train], return_counts=True)
+    told["origins"] = io.origins(float(np.median(rows_of)), len(series), told)
+    folds, _ = io.windows(names[train], steps[train], horizon=told["origins"] * horizon, least=least)
     return rows.take(train), rows.take(test), folds
 
 
@@ -329,7 +329,8 @@ def _profile(task: TaskSpec, materials: Materials, findings: list[Finding]) -> D
              "season": float(told["season"]), "known_columns": float(len(told["known"]))}  # fmt: skip
     many = f"each of {series} series" if series > 1 else "the series"
     how = frequency.spoken(told["grid"])
-    words = f"the last {horizon} steps ({how}) of {many}; {folds} backtest windows of {horizon} steps before them"
+    each = "" if told["origins"] == 1 else f" {told['origins']} x"
+    words = f"the last {horizon} steps ({how}) of {many}; {folds} backtest windows of{each} {horizon} steps before them"
     facts: dict[str, Scalar] = {**profiling.target_facts(target, classes=0), "series": series, "horizon": horizon,
                                 "season": told["season"], "frequency": how}  # fmt: skip
     return DataProfile(

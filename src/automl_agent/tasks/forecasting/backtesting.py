@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.tasks.family import FoldData
+from automl_agent.tasks.forecasting.reading import series_io
 from automl_agent.tasks.tables import dataset
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ ENOUGH = 60
 
 
 def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> FoldData:
-    """The window `index` of every series to forecast, and what came before it to learn from.
+    """The window `index` of every series to forecast, from one origin or several, and what came before it to learn
+    from. The number after the last window gives all rows to learn from.
 
     Args:
         rows: when greater than 0, at most about so many training rows: the latest of each series, of some of the series
@@ -35,11 +37,13 @@ def load_fold(folder: Path, index: int, *, rows: int = 0, seed: int = 0) -> Fold
         raise ValueError(f"There is no fold {index}; there are {count}.")
     if 0 < rows < len(train):
         train, valid = _fewer(data, train, valid, rows, np.random.default_rng([seed, index]))
+    io, asked = series_io(), data.frame.iloc[valid].reset_index(drop=True)
     return FoldData(
         train=data.frame.iloc[train].reset_index(drop=True),
         target=data.target[train],
-        valid=data.frame.iloc[valid].reset_index(drop=True),
+        valid=asked,
         valid_rows=valid,
+        rounds=tuple(io.rounds(asked, data.target[valid], data.schema["time_series"])) if index < count else (),
     )
 
 
@@ -61,8 +65,6 @@ def _fewer(data: dataset.Dataset, train: Array, valid: Array, rows: int, random:
 
 
 def _keys(data: dataset.Dataset) -> Array:
-    from automl_agent.tasks.forecasting.reading import series_io
-
     return series_io().keys(data.frame, data.schema["time_series"])  # type: ignore[no-any-return]
 
 
@@ -81,8 +83,6 @@ def spread(folder: Path, rows: Array, truth: Array, prediction: Array) -> dict[s
     """For each step ahead the half-width that covers 90 % of the backtests' errors, in scales of the series, smoothed
     over neighbouring steps and never falling (split conformal; Lei et al. 2018)."""
     import numpy as np
-
-    from automl_agent.tasks.forecasting.reading import series_io
 
     data = dataset.load(folder)
     told = data.schema["time_series"]

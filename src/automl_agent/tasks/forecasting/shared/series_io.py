@@ -31,6 +31,10 @@ TIME = "time"
 """Names of the columns of a wide table that was made long."""
 WINDOWS = 5
 """Backtest windows at most."""
+FORECASTS = 30
+"""Forecasts of each backtest window, over all series, where the series are long enough."""
+TESTED = 0.4
+"""Share of a series' steps that its backtest windows may cover for that."""
 
 
 # ---------------------------------------------------------------- reading
@@ -126,6 +130,41 @@ def steps_of(frame: pd.DataFrame, told: dict[str, Any]) -> Array:
     return ticks(frame[told["time"]].to_numpy(), told["grid"])
 
 
+def origins(length: float, series: int, told: dict[str, Any]) -> int:
+    """From how many origins, a horizon apart, each backtest window is forecast.
+
+    One is enough of many series. Of one series, what was best for a few days around a holiday says little of a year.
+
+    Args:
+        length: steps of a usual series.
+        series: how many there are.
+    """
+    room = int(TESTED * length / (WINDOWS * told["horizon"]))
+    return max(1, min(room, -(-FORECASTS // series)))
+
+
+def rounds(frame: pd.DataFrame, target: Array, told: dict[str, Any]) -> list[tuple[pd.DataFrame, Array]]:
+    """The rows of a backtest window as they are asked for, origin by origin.
+
+    Returns:
+        For each origin a frame and the places (in `frame`) of its last rows, which are asked for; before them come the
+        rows that have been observed by then. Nothing that lies behind an origin stands in its frame.
+    """
+    names, steps = keys(frame, told), steps_of(frame, told)
+    codes, _ = pd.factorize(names)
+    last = np.full(codes.max(initial=-1) + 1, LOST)
+    np.maximum.at(last, codes, steps)
+    back = (last[codes] - steps) // told["horizon"]
+    found = []
+    for number in range(int(back.max(initial=0)), -1, -1):
+        before, asked = np.flatnonzero(back > number), np.flatnonzero(back == number)
+        if not len(asked):  # a gap
+            continue
+        seen = frame.iloc[before].assign(**{OBSERVED: target[before]})
+        found.append((pd.concat([seen, frame.iloc[asked]], ignore_index=True), asked))
+    return found
+
+
 def windows(names: Array, steps: Array, *, horizon: int, least: int, count: int = WINDOWS) -> tuple[Array, Array]:
     """Backtest windows of `horizon` steps, counted back from the end of each series.
 
@@ -165,11 +204,12 @@ def new_folds(frame: pd.DataFrame, target: Array, schema: dict[str, Any], soluti
     """
     del target
     told = schema["time_series"]
-    found, _ = windows(keys(frame, told), steps_of(frame, told), horizon=told["horizon"], least=least_history(told),
+    width = told["horizon"] * told.get("origins", 1)
+    found, _ = windows(keys(frame, told), steps_of(frame, told), horizon=width, least=least_history(told),
                        count=solution["folds"])  # fmt: skip
     count = int(found.max(initial=-1)) + 1
     if count < solution["folds"] or not (found < 0).any():
-        needed = solution["folds"] * told["horizon"] + least_history(told)
+        needed = solution["folds"] * width + least_history(told)
         raise ValueError(f"no series has the {needed} steps that it takes to train and to validate again")
     return found
 
