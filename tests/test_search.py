@@ -18,6 +18,7 @@ from automl_agent.execution.trials import TrialStore
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, TaskSpec
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
+from automl_agent.search.engine import Search
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
 from automl_agent.search.runner import TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
@@ -129,6 +130,18 @@ def test_the_number_of_trials_is_bounded(runner):
     runner.max_trials = 1
     assert len(run(runner, GOOD, POOR)) == 1
     assert run(runner, POOR) == []
+
+
+def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any(runner):
+    """Of many settings of the probes' best candidate, none keeps out another one that few rows show to be worse."""
+    works = [Work(CandidateChoice(candidate="linear", params={**GOOD, "n": n}), (), "p", "test") for n in range(8)]
+    works.append(Work(CandidateChoice(candidate="lightgbm", params=POOR), (), "p", "test"))
+    probes = runner.run(works, Fidelity(rows=100, folds=2), until=time.monotonic() + 30)
+    search = Search(runner, until=time.monotonic() + 5, on_better=lambda trial: None)
+    promoted = []
+    search._train = promoted.extend
+    search._promote(search._queue(probes))
+    assert [trial.candidate for trial in promoted[:2]] == ["linear", "lightgbm"]
 
 
 def test_the_best_ships_with_all_folds_where_nothing_limits(runner):

@@ -57,16 +57,19 @@ class Search:
         return list({trial.id: trial for trial in self.full}.values())
 
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
-        """Best first, but the best of every plan before the second of any: diversity is what the ensemble lives on."""
+        """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
+        the ensemble lives on, and few rows tell little of who is good on many."""
         unique = list({trial.id: trial for trial in probes}.values())
         order = ranked(self.runner.family, self.runner.task.metric, unique)
         done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
         order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
-        leaders: dict[str, Trial] = {}
+        plans: dict[str, Trial] = {}
+        candidates: dict[str, Trial] = {}
         for trial in order:
-            leaders.setdefault(trial.plan, trial)
-        first = order[:1] + [trial for trial in leaders.values() if trial not in order[:1]]
-        return (first + [trial for trial in order if trial not in first])[:PROMOTED]
+            plans.setdefault(trial.plan, trial)
+            candidates.setdefault(trial.candidate, trial)
+        queue = {trial.id: trial for trial in (*order[:1], *plans.values(), *candidates.values(), *order)}
+        return list(queue.values())[:PROMOTED]
 
     def _promote(self, queue: Sequence[Trial]) -> None:
         """Train on all rows, as long as the extrapolated cost fits the time left.
