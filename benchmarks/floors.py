@@ -37,6 +37,8 @@ BEGIN, END = "<!-- floors: written by benchmarks/floors.py -->", "<!-- end of fl
 PACKAGES = ("automl-agent", "lightgbm", "scikit-learn", "torch", "numpy", "pandas")
 ORIGINS, APART = 20, 17 * 24
 """Origins of the hourly series, spread over the last year so that they fall on all days of the week."""
+RETRAINED = 5
+"""Origins after which a bundle trains itself again; in between it is told what was observed."""
 
 Arguments = list[str]
 Score = Callable[[Path, Path], float]
@@ -159,19 +161,24 @@ def _hourly(read: Callable[[], pd.DataFrame], column: str, horizon: int, share: 
         return [words, "--data", f"{place}/history.csv", "--metric", "mase"]
 
     def score(place: Path, bundle: Path, _: int) -> dict[str, Any]:
-        """For each origin the bundle trains itself again on all hours before it (`train.py`): the same models, with
-        the settings that were chosen before the first origin."""
+        """The bundle follows its series: at every fifth origin it trains itself again (`train.py`: the same models, with
+        the settings that were chosen before the first origin), at the others it is told the hours since (`observed`).
+        """
         table = frame()
         starts = origins(len(table))
         history = table["value"].to_numpy()[: starts[0]]
         unit = float(np.abs(history[24:] - history[:-24]).mean())
         errors: dict[str, list[float]] = {"model": [], "24": [], "168": []}
-        for start in starts:
+        known = starts[0]
+        for number, start in enumerate(starts):
             truth = table["value"].to_numpy()[start : start + horizon]
-            table.iloc[:start].to_csv(place / "history.csv", index=False)
-            table.iloc[start : start + horizon][["time"]].to_csv(place / "asked.csv", index=False)
-            trained = retrained(bundle, place / "history.csv", place / "retrained")
-            answers = predicted(trained, place / "asked.csv", place / "answers.csv")["prediction"].to_numpy()
+            if number and number % RETRAINED == 0:
+                table.iloc[:start].to_csv(place / "history.csv", index=False)
+                bundle, known = retrained(bundle, place / "history.csv", place / f"retrained{number}"), start
+            asked = table.iloc[known : start + horizon].rename(columns={"value": "observed"})
+            asked.iloc[start - known :, asked.columns.get_loc("observed")] = np.nan
+            asked.to_csv(place / "asked.csv", index=False)
+            answers = predicted(bundle, place / "asked.csv", place / "answers.csv")["prediction"].to_numpy()[-horizon:]
             errors["model"].append(float(np.abs(truth - answers).mean()) / unit)
             for season in (24, 168):
                 last = table["value"].to_numpy()[start - season : start]
