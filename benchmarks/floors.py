@@ -161,15 +161,15 @@ def _hourly(read: Callable[[], pd.DataFrame], column: str, horizon: int, share: 
         return [words, "--data", f"{place}/history.csv", "--metric", "mase"]
 
     def score(place: Path, bundle: Path, _: int) -> dict[str, Any]:
-        """The bundle follows its series: at every fifth origin it trains itself again (`train.py`: the same models, with
-        the settings that were chosen before the first origin), at the others it is told the hours since (`observed`).
+        """The bundle follows its series: at every fifth origin it trains itself again (`train.py`: the same models,
+        with the settings chosen before the first origin), at the others it is told the hours since (`observed`).
         """
         table = frame()
         starts = origins(len(table))
         history = table["value"].to_numpy()[: starts[0]]
         unit = float(np.abs(history[24:] - history[:-24]).mean())
         errors: dict[str, list[float]] = {"model": [], "24": [], "168": []}
-        known = starts[0]
+        known = starts[0] - horizon  # what the run locked as its test is no part of the bundle's history
         for number, start in enumerate(starts):
             truth = table["value"].to_numpy()[start : start + horizon]
             if number and number % RETRAINED == 0:

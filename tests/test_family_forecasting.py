@@ -188,6 +188,32 @@ def test_the_last_steps_are_locked_and_windows_come_before(tmp_path: Path) -> No
     assert not (tmp_path / "data/test_target.npy").exists()
 
 
+def test_a_long_series_is_backtested_from_many_origins(tmp_path: Path) -> None:
+    """Each horizon of a window is forecast from what lies before it, by one model; train.py divides new data alike."""
+    profile, schema = acquired(hourly(2000), tmp_path, task("load", horizon="24"))
+    told = schema["time_series"]
+    assert (told["origins"], profile.folds) == (6, 5)
+    assert "5 backtest windows of 6 x 24 steps" in profile.split
+    target = np.load(tmp_path / "data/target.npy")
+    asked = []
+    for fold in range(profile.folds):
+        part = FAMILY.fold(tmp_path / "data", fold, rows=0, seed=0)
+        assert len(part.valid) == 6 * 24 and len(part.rounds) == 6
+        for frame, places in part.rounds:
+            assert (len(places), frame["observed"].isna().sum()) == (24, 24)
+            seen = frame["observed"].notna().to_numpy()
+            assert frame["time"][~seen].equals(part.valid["time"].iloc[places].set_axis(frame.index[~seen]))
+            assert frame["time"][~seen].min() - max(part.train["time"].max(), frame["time"][seen].max()
+                                                    if seen.any() else part.train["time"].max()) == pd.Timedelta("1h")
+            assert np.array_equal(frame["observed"][seen], target[part.valid_rows[: seen.sum()]])
+        asked.append(np.sort(np.concatenate([places for _, places in part.rounds])))
+    assert all(np.array_equal(places, np.arange(6 * 24)) for places in asked)
+    train = pd.read_parquet(tmp_path / "data/train.parquet")
+    again = series_io().new_folds(train, target, schema, {"folds": 5})
+    assert np.array_equal(again, np.load(tmp_path / "data/folds.npy"))
+    assert not FAMILY.fold(tmp_path / "data", 5, rows=0, seed=0).rounds
+
+
 def test_series_are_found_and_shuffled_rows_change_nothing(tmp_path: Path) -> None:
     frame = shops()
     one = acquired(frame, tmp_path, task("sales", horizon="14 days", known="promotion"))
@@ -305,7 +331,7 @@ def model(name: str, folder: Path, **params: Any) -> Any:
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("long")
-    acquired(hourly(800), folder, task("load", horizon="24"))
+    acquired(hourly(580), folder, task("load", horizon="24"))
     return folder / "data"
 
 
@@ -342,7 +368,7 @@ def test_candidates_keep_the_contract(name: str, place: str, request: Any, tmp_p
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_no_forecast_looks_ahead(name: str, long: Path, tmp_path: Path) -> None:
     """Whatever comes after an origin, the forecast from there is the same."""
-    frame = hourly(800)
+    frame = hourly(580)
     frame.loc[len(frame) - 2 * 24 :, "load"] *= 3  # the last window and the locked test
     acquired(frame, tmp_path, task("load", horizon="24"))
     forecasts = []

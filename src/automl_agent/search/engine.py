@@ -18,6 +18,8 @@ from automl_agent.tasks.family import better
 
 PROMOTED = 6
 """Probed trials that are trained on all rows before tuning begins."""
+BLENDED = 4
+"""Members that a blend is taken to have before it is composed."""
 PATIENCE = 24
 """Tuned configurations without a better one after which the search ends early."""
 
@@ -38,11 +40,19 @@ class Search:
 
     @property
     def end(self) -> float:
-        """`time.monotonic()` at which trials end: early enough to fit the best one on all rows, if that is to ship."""
+        """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships.
+
+        A blend is taken to cost as much as the best trials of the best candidates, as many as usually have a part in it.
+        """
         if self.runner.family.ships == "folds" or not self.full:
             return self.until
-        best = ranked(self.runner.family, self.runner.task.metric, self.full)[0]
-        return self.until - WHOLE * best.fit_seconds / max(1, best.fidelity.folds)
+        order = ranked(self.runner.family, self.runner.task.metric, self.full)
+        leaders: dict[str, Trial] = {}
+        for trial in order:
+            leaders.setdefault(trial.candidate, trial)
+        members = list(leaders.values())[: BLENDED if self.runner.family.blends else 1]
+        cost = [WHOLE * trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members]
+        return self.until - max(cost[0], sum(cost) / self.runner.pool.size)
 
     @property
     def left(self) -> float:
