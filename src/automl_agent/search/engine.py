@@ -42,7 +42,7 @@ class Search:
     def end(self) -> float:
         """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships.
 
-        A blend is taken to cost as much as the best trials of the best candidates, as many as usually have a part in it.
+        A blend is taken to cost as much as the best trials of the best candidates, as many as usually are its members.
         """
         if self.runner.family.ships == "folds" or not self.full:
             return self.until
@@ -52,7 +52,7 @@ class Search:
             leaders.setdefault(trial.candidate, trial)
         members = list(leaders.values())[: BLENDED if self.runner.family.blends else 1]
         cost = [WHOLE * trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members]
-        return self.until - max(cost[0], sum(cost) / self.runner.pool.size)
+        return self.until - max(*cost, sum(cost) / self.runner.pool.size)
 
     @property
     def left(self) -> float:
