@@ -203,8 +203,9 @@ def test_a_long_series_is_backtested_from_many_origins(tmp_path: Path) -> None:
             assert (len(places), frame["observed"].isna().sum()) == (24, 24)
             seen = frame["observed"].notna().to_numpy()
             assert frame["time"][~seen].equals(part.valid["time"].iloc[places].set_axis(frame.index[~seen]))
-            assert frame["time"][~seen].min() - max(part.train["time"].max(), frame["time"][seen].max()
-                                                    if seen.any() else part.train["time"].max()) == pd.Timedelta("1h")
+            assert frame["time"][~seen].min() - max(
+                part.train["time"].max(), frame["time"][seen].max() if seen.any() else part.train["time"].max()
+            ) == pd.Timedelta("1h")
             assert np.array_equal(frame["observed"][seen], target[part.valid_rows[: seen.sum()]])
         asked.append(np.sort(np.concatenate([places for _, places in part.rounds])))
     assert all(np.array_equal(places, np.arange(6 * 24)) for places in asked)
