@@ -189,7 +189,7 @@ def _hourly(read: Callable[[], pd.DataFrame], column: str, horizon: int, share: 
         return {"score": means["model"], "floor": share * min(naives.values()), "seasonal_naive": naives}
 
     about = f"{share} x seasonal naive"
-    return Benchmark("forecasting", "mase", about, 120, write, score=score, better=-1)
+    return Benchmark("forecasting", "mase", about, 300, write, score=score, better=-1)
 
 
 def _m3(place: Path, _: int) -> Arguments:

@@ -31,7 +31,7 @@ TIME = "time"
 """Names of the columns of a wide table that was made long."""
 WINDOWS = 5
 """Backtest windows at most."""
-FORECASTS = 30
+FORECASTS = 12
 """Forecasts of each backtest window, over all series, where the series are long enough."""
 TESTED = 0.4
 """Share of a series' steps that its backtest windows may cover for that."""
