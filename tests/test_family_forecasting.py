@@ -20,6 +20,7 @@ from automl_agent.tasks.forecasting import FAMILY, frequency
 from automl_agent.tasks.forecasting.reading import series_io
 from automl_agent.tasks.forecasting.scoring import score
 from automl_agent.tasks.forecasting.shared.calendars import ticks, times
+from automl_agent.tasks.jobs import follow
 from automl_agent.tasks.registry import families
 
 
@@ -391,6 +392,25 @@ def test_observed_values_continue_the_history(long: Path) -> None:
     again.fit(second.train, second.target)
     assert np.allclose(seasonal.predict(rows)[24:], again.predict(second.valid))
     assert np.allclose(seasonal.predict(rows)[:24], rows["observed"][:24])
+
+
+def test_a_model_follows_its_series_without_learning(long: Path, tmp_path: Path) -> None:
+    """Where there was no time to fit a model on all rows, that of the last fold forecasts from their end."""
+    first, every = FAMILY.fold(long, 4, rows=0, seed=0), FAMILY.fold(long, 5, rows=0, seed=0)
+    fitted = model("ridge_lags", long)
+    fitted.fit(first.train, first.target)
+    (tmp_path / "fold" / "model").mkdir(parents=True)
+    fitted.save(tmp_path / "fold" / "model")
+    path = CANDIDATES["ridge_lags"].path
+    told = follow(family="forecasting", data=str(long), candidate=str(path), fold=5, model=str(tmp_path / "fold"),
+                  out=str(tmp_path / "followed"))  # fmt: skip
+    assert told == {"followed": True}
+    followed = type(fitted).load(tmp_path / "followed" / "model")
+    seen = pd.concat([first.valid.assign(observed=every.target[len(first.target) :])], ignore_index=True)
+    ahead = series_io().examples(every.train, json.loads((long / "schema.json").read_text()))
+    told_so = fitted.predict(pd.concat([seen, ahead], ignore_index=True))[len(seen) :]
+    assert np.allclose(followed.predict(ahead), told_so)
+    assert np.array_equal(followed.regression.coefficients, fitted.regression.coefficients)
 
 
 def test_known_columns_help_and_gaps_are_bridged(many: Path) -> None:

@@ -267,7 +267,7 @@ def test_what_ships_whole_is_fitted_on_all_rows_or_says_why_not(runner):
 
     runner.pool.submit = sometimes
     runner.family = SimpleNamespace(**{name: getattr(FAMILY, name) for name in ("name", "candidates", "shared")},
-                                    ships="whole")  # fmt: skip
+                                    ships="whole", follows=False)  # fmt: skip
     said = []
     runner.emit = said.append
     shipped = _shipped(runner, [good, bad], 1, 5.0)

@@ -181,7 +181,7 @@ def _shipped(
     """The models of each trial that ship, by fold.
 
     Where one model of all rows was meant to and there was no time for it, it is that of the last fold: of rows in
-    time it has seen most.
+    time it has seen most. One that can answers from the end of all rows nevertheless (`follow`).
     """
     folders = {trial.id: runner.fold_folders(trial) for trial in trials}
     if runner.family.ships == "folds":
@@ -191,8 +191,10 @@ def _shipped(
         if trial.id in failed:
             text = f"{trial.candidate} was not fitted on all rows ({failed[trial.id]}): a fold's model is used."
             runner.emit(Remark(text=text, level="warning"))
+    late = [trial for trial in trials if trial.id not in whole]
+    ready = whole | (runner.followed(late) if runner.family.follows else {})
     return {
-        name: {runner.profile.folds: whole[name]} if name in whole else {max(found): found[max(found)]}
+        name: {runner.profile.folds: ready[name]} if name in ready else {max(found): found[max(found)]}
         for name, found in folders.items()
     }
 

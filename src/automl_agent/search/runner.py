@@ -24,6 +24,9 @@ from automl_agent.tasks.candidate import read_candidate
 from automl_agent.tasks.family import Candidate, TaskFamily
 
 FIT_FOLD = "automl_agent.tasks.jobs:fit_fold"
+FOLLOW = "automl_agent.tasks.jobs:follow"
+FOLLOW_SECONDS = 20.0
+"""Within which a model has taken the newest rows into its history."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class _InFlight:
     future: Future[dict[str, Any]]
     waiting: int = 0
 
+
+_FOLLOWED = -1
+"""Stands for the fold in the key of a model that follows the newest rows."""
 
 _in_flight: dict[str, _InFlight] = {}
 """By folder of the fold. Plans are tried in threads of one process: the same fold is not fitted twice at once."""
@@ -190,6 +196,28 @@ class TrialRunner:
             if fold not in item.folds or "error" in item.folds[fold]
         }
         return {n: self.store.folder(item.keys[fold]) for n, (item, _) in items.items() if n not in failed}, failed
+
+    def followed(self, trials: Sequence[Trial]) -> dict[str, Path]:
+        """The last fold's model of each trial, answering from the end of all training rows: of those that can."""
+        waiting: dict[str, tuple[Path, Future[dict[str, Any]]]] = {}
+        for trial in trials:
+            candidate = self.candidate(trial.candidate)
+            if candidate.generated:  # it is run in the sandbox only
+                continue
+            folders = self.fold_folders(trial)
+            work = Work(CandidateChoice(candidate=trial.candidate, params=trial.params), trial.steps, trial.plan, "")
+            out = self.store.folder(self._key(work, candidate, trial.fidelity, _FOLLOWED))
+            arguments = {"family": self.family.name, "data": str(self.data), "candidate": str(candidate.path),
+                         "fold": self.profile.folds, "model": str(folders[max(folders)]), "out": str(out)}  # fmt: skip
+            waiting[trial.id] = out, self.pool.submit(Job(FOLLOW, arguments, timeout=FOLLOW_SECONDS))
+        found = {}
+        for name, (out, future) in waiting.items():
+            try:
+                if future.result()["followed"]:
+                    found[name] = out
+            except JobError:  # the fold's model ships as it is
+                continue
+        return found
 
     def _again(self, trial: Trial, fold: int) -> tuple[_Running, Fidelity]:
         """One more fold of a trial."""

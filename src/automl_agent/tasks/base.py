@@ -59,6 +59,7 @@ class Family:
     reader = "table_io.py"
     files: tuple[str, ...] = ()
     ships: Literal["folds", "whole"] = "whole"
+    follows = False
     blends = True
     pooled = True
     weighs = False

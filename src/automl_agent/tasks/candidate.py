@@ -22,6 +22,7 @@ and one class:
         def save(self, folder): ...                     # only formats that run no code when loaded
         @classmethod
         def load(cls, folder): ...
+        def follow(self, frame, target): ...            # optional: answer from a longer history, without learning of it
 
 `weight` (rows,), float64 above 0, is given only where rows count differently (`TaskSpec.weight`); a candidate whose
 `fit` lacks it fails then, with that as the reason.

@@ -219,6 +219,8 @@ class TaskFamily(Protocol):
     ships: Literal["folds", "whole"]
     """What a bundle holds of each member: the models of the folds, averaged, or one model of all training rows, fitted
     when the member was chosen (fold number `DataProfile.folds`, which leaves nothing out)."""
+    follows: bool
+    """Whether models can answer from the end of newer rows without learning from them (`follow` of a candidate)."""
     blends: bool
     """Whether predictions of different models may be averaged."""
     pooled: bool

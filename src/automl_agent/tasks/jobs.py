@@ -89,6 +89,35 @@ def fit_fold(
     return result
 
 
+def follow(*, family: str, data: str, candidate: str, fold: int, model: str, out: str) -> dict[str, Any]:
+    """Let a stored model answer from the end of all training rows, where the candidate can (`follow`), without learning
+    from what it has not seen. Its folder in `out` is then that of a fitted fold.
+
+    Args:
+        fold: the number after the last fold: all training rows.
+        model: folder of a fitted fold.
+
+    Returns:
+        `followed`: whether the candidate can.
+    """
+    known = get_family(family)
+    chosen = read_candidate(Path(candidate), known.shared)
+    loaded = load_candidate(chosen.path, known.shared).Model.load(Path(model) / "model")
+    if not hasattr(loaded, "follow"):
+        return {"followed": False}
+    part = known.fold(Path(data), fold, rows=0, seed=0)
+    loaded.follow(part.train, part.target)
+    target = Path(out)
+    unfinished = target.with_name(f"{target.name}.{_here()}-{os.getpid()}-{uuid4().hex[:8]}.part")
+    try:
+        shutil.copytree(Path(model) / "model", unfinished / "model")
+        loaded.save(unfinished / "model")
+        _put(unfinished, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return {"followed": True}
+
+
 def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str, Any], part: FoldData, folder: Path
               ) -> dict[str, Any]:  # fmt: skip
     """Fit code that we trust in this process."""

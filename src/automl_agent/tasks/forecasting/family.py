@@ -28,6 +28,7 @@ class ForecastingFamily(Family):
     kind = "regression"
     metrics = scoring.METRICS
     probe = ("theta", "ridge_lags")
+    follows = True
     blueprints = BLUEPRINTS
     reader = "series_io.py"
     pictures = "automl_agent.tasks.forecasting.pictures:draw"

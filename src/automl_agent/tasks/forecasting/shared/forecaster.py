@@ -70,9 +70,12 @@ class Forecaster:
         if not len(frame):
             raise ValueError("there is no history to learn from")
         self.levels = self._levels(frame)
-        self.panel = Panel.of(keys(frame, self.task), steps_of(frame, self.task), np.asarray(target, np.float64),
-                              self._known(frame), season=self.season)  # fmt: skip
-        self.learn(self.panel)
+        self.learn(self._history(frame, target))
+        self.follow(frame, target)
+
+    def follow(self, frame: pd.DataFrame, target: Array) -> None:
+        """Forecast from the end of another history, such as a longer one, without learning from it."""
+        self.panel = self._history(frame, target)
         self.ahead = self._far(self.panel, self.horizon, self._usual(self.panel, self.horizon))
 
     def predict(self, frame: pd.DataFrame) -> Array:
@@ -121,6 +124,11 @@ class Forecaster:
         model.levels, model.ahead = stored["levels"], arrays["panel_ahead"]
         model.restore(arrays, folder)
         return model
+
+    def _history(self, frame: pd.DataFrame, target: Array) -> Panel:
+        values = np.asarray(target, np.float64)
+        return Panel.of(keys(frame, self.task), steps_of(frame, self.task), values, self._known(frame),
+                        season=self.season)  # fmt: skip
 
     # ------------------------------------------------------------ forecasts of rows
 
