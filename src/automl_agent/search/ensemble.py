@@ -93,7 +93,8 @@ def leaders(
         best.setdefault(groups[names[index]], int(index))
     prices = np.array([0.0 if costs is None else costs.get(name, 0.0) for name in names])
     limits = _Limits(_LEADERS, _LEADERS, prices, np.inf if max_cost is None else max_cost)
-    counts, tried = np.zeros(len(names)), []
+    counts = np.zeros(len(names))
+    tried: list[tuple[float, int, Array]] = []
     for index in best.values():
         if limits.allows(counts, index):
             counts[index] = 1
