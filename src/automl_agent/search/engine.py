@@ -20,6 +20,8 @@ PROMOTED = 6
 """Probed trials that are trained on all rows before tuning begins."""
 BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
+BESIDES = 1.3
+"""What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
 PATIENCE = 24
 """Tuned configurations without a better one after which the search ends early."""
 
@@ -135,7 +137,7 @@ class Search:
                 tuner.tell(token, trial.score)
             improved = [trial for trial in trials if self._promising(trial, base)]
             self.tried.extend(trials)
-            self._train(improved[:1], origin="tuning")
+            self._train([trial for trial in improved[:1] if self._fits_in(trial)], origin="tuning")
             idle = 0 if improved else idle + batch
 
     def _tuners(self) -> list[tuple[Tuner, Trial]]:
@@ -162,6 +164,11 @@ class Search:
         before = [t for t in self.tried if t.candidate == base.candidate and t.fidelity == trial.fidelity]
         best = ranked(self.runner.family, metric.name, before)
         return trial.score is not None and (not best or better(metric, trial.score, best[0].score or 0.0))
+
+    def _fits_in(self, trial: Trial) -> bool:
+        """Whether a probed trial can be trained on all rows in time: one that cannot is ended with its worker, and the
+        next one's start takes the seconds in which what ships should be fitted."""
+        return BESIDES * full_cost(trial, self.runner.profile) / self.runner.pool.size < self.left
 
     def _time_for_more(self) -> bool:
         typical = min((trial.fit_seconds for trial in self.full), default=1.0) / self.runner.pool.size
