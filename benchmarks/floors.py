@@ -312,7 +312,7 @@ def summary(name: str) -> dict[str, Any] | None:
     score, floor = (float(np.mean([one[key] for one in runs])) for key in ("score", "floor"))
     return {"set": name, "family": about.family, "metric": about.metric, "floor": floor, "score": score,
             "met": about.better * score >= about.better * floor, "runs": len(runs), "of": about.seeds,
-            "budget": about.budget, "wall": max(one["wall_s"] for one in runs),
+            "budget": max(one["budget_s"] for one in runs), "wall": max(one["wall_s"] for one in runs),
             "first": max(one["first_bundle_s"] or np.inf for one in runs), "peak": max(one["peak_mb"] for one in runs),
             "http": float(np.median([one["http_ms"] for one in runs])),
             }  # fmt: skip

@@ -20,7 +20,7 @@ from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
-from automl_agent.search.runner import TrialRunner, Work, ranked
+from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.registry import get_family
 
@@ -252,6 +252,27 @@ def test_samples_lie_in_the_space_and_near_the_centre_when_narrowed():
         assert wide["kind"] in ("a", "b")
         assert 0.06 < close["rate"] < 0.17
         assert 79 <= close["leaves"] <= 121
+
+
+def test_a_model_without_time_for_all_rows_follows_them_where_it_can(runner):
+    (good,) = run(runner, GOOD)
+
+    def only_follow(job: Job):
+        answer = Future()
+        if job.call == FOLLOW:
+            assert job.arguments["fold"] == FOLDS
+            assert Path(job.arguments["model"]) == runner.fold_folders(good)[FOLDS - 1]
+            answer.set_result({"followed": True})
+        else:
+            answer.set_exception(JobError("TimeoutError: too late"))
+        return answer
+
+    runner.pool.submit = only_follow
+    names = ("name", "candidates", "shared")
+    for follows, fold in ((True, FOLDS), (False, FOLDS - 1)):
+        runner.family = SimpleNamespace(**{name: getattr(FAMILY, name) for name in names}, ships="whole",
+                                        follows=follows)  # fmt: skip
+        assert list(_shipped(runner, [good], 1, 5.0)[good.id]) == [fold]
 
 
 def test_what_ships_whole_is_fitted_on_all_rows_or_says_why_not(runner):
