@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,12 +118,15 @@ def test_nothing_to_choose_from_is_nothing() -> None:
     assert select({"a": np.full(3, np.nan)}, np.arange(3.0), rmse) == {}
 
 
-def composed(folder: Path, truth: Array, predictions: dict[str, Array], candidates: dict[str, str]) -> Draft:
+def composed(folder: Path, truth: Array, predictions: dict[str, Array], candidates: dict[str, str], *,
+             dated: bool = False) -> Draft:  # fmt: skip
     """What is composed of trials for which these are the out-of-fold predictions, on four folds."""
     rows = np.arange(len(truth))
     np.save(folder / "target.npy", truth)
+    family: Any = copy.copy(get_family("tabular_regression"))
+    family.dated = dated
     runner: Any = SimpleNamespace(
-        family=get_family("tabular_regression"),
+        family=family,
         task=TaskSpec(words="", metric="rmse"),
         positive=None,
         seed=0,
@@ -154,6 +158,17 @@ def test_few_rows_and_many_trials_give_a_plain_mean(tmp_path: Path) -> None:
     draft = composed(tmp_path, truth, predictions, {name: name.rstrip("0123456789") for name in predictions})
     assert draft.weights == {"linear": 0.5, "trees": 0.5}
     assert draft.score < min(rmse(truth, predictions[name]) for name in ("linear", "trees"))
+
+
+def test_one_hard_time_does_not_choose_the_members(tmp_path: Path) -> None:
+    """Half as bad in the hard fold and twice as bad in the others: better in the mean, worse three times of four."""
+    truth = np.zeros(400)
+    hard = np.arange(400) % 4 == 3
+    signs = np.where(np.arange(400) // 4 % 2, 1.0, -1.0)
+    predictions = {"lucky": signs * np.where(hard, 5.0, 2.0), "steady": signs * np.where(hard, 10.0, 1.0)}
+    candidates = {name: name for name in predictions}
+    assert composed(tmp_path, truth, predictions, candidates).weights == {"lucky": 1.0}
+    assert composed(tmp_path, truth, predictions, candidates, dated=True).weights == {"steady": 1.0}
 
 
 def test_a_plain_mean_takes_the_best_trial_of_each_candidate_that_helps() -> None:

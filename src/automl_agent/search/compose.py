@@ -78,7 +78,7 @@ def compose(
     limited = any(value > 0 for value in affordable.values())
     bound = max(1.0, *affordable.values()) if limited else None
     candidates = {trial.id: trial.candidate for trial in trials if trial.id in affordable}
-    choice = _Choice(runner, table, candidates, affordable if limited else None, bound)
+    choice = _Choice(runner, table, candidates, affordable if limited else None, bound, _levels(runner, table))
     weights, combined = _blended(choice)
     total = sum(costs[name] for name in weights)
     k = trials[0].fidelity.folds
@@ -167,15 +167,35 @@ class _Choice:
     costs: Mapping[str, float] | None
     bound: float | None
 
-    def rows(self, mask: Any) -> Any:
+    levels: Mapping[float, float] | None
+    """Fold -> what errors in it are divided by, where the folds are different times."""
+
+    def masked(self, mask: Any) -> tuple[dict[str, Any], Any]:
+        """Predictions and truth of the masked rows, thinned."""
         import numpy as np
 
         rows = np.flatnonzero(mask)
         if len(rows) > MAX_ROWS:
             rows = np.random.default_rng(self.runner.seed).choice(rows, MAX_ROWS, replace=False)
-        return rows
+        return {name: self.table.predictions[name][rows] for name in self.candidates}, self.truth(rows)
+
+    def truth(self, rows: Any) -> Any:
+        """The truth of rows as `loss` takes it: with `levels`, its last column is the fold."""
+        import numpy as np
+
+        truth = self.table.truth[rows]
+        return np.column_stack([truth, self.table.folds[rows]]) if self.levels else truth
 
     def loss(self, truth: Any, prediction: Any) -> float:
+        if not self.levels:
+            return self._loss(truth, prediction)
+        parts = [(truth[:, -1] == fold, level) for fold, level in self.levels.items()]
+        shape = self.table.truth.shape[1:]
+        losses = [self._loss(truth[rows, :-1].reshape(-1, *shape), prediction[rows]) / level
+                  for rows, level in parts if rows.any()]  # fmt: skip
+        return sum(losses) / len(losses)
+
+    def _loss(self, truth: Any, prediction: Any) -> float:
         family, metric, positive = self.runner.family, self.runner.task.metric, self.runner.positive
         threshold = family.threshold(metric, truth, prediction, positive=positive)
         score = family.score(metric, truth, prediction, positive=positive, threshold=threshold)
@@ -184,17 +204,30 @@ class _Choice:
 
     def selected(self, mask: Any, bootstraps: int | None = None) -> dict[str, float]:
         """Weights by ensemble selection on the masked rows."""
-        rows = self.rows(mask)
-        chosen = {name: self.table.predictions[name][rows] for name in self.candidates}
-        return select(chosen, self.table.truth[rows], self.loss, costs=self.costs, max_cost=self.bound,
-                      bootstraps=bootstraps, seed=self.runner.seed)  # fmt: skip
+        return select(*self.masked(mask), self.loss, costs=self.costs, max_cost=self.bound, bootstraps=bootstraps,
+                      seed=self.runner.seed)  # fmt: skip
 
     def plain(self, mask: Any, _: int | None = None) -> dict[str, float]:
         """Equal weights of the best trial of each of the best candidates, of as many as are best on the masked rows."""
-        rows = self.rows(mask)
-        chosen = {name: self.table.predictions[name][rows] for name in self.candidates}
-        return leaders(chosen, self.table.truth[rows], self.loss, self.candidates, costs=self.costs,
-                       max_cost=self.bound)  # fmt: skip
+        return leaders(*self.masked(mask), self.loss, self.candidates, costs=self.costs, max_cost=self.bound)
+
+
+def _levels(runner: TrialRunner, table: _Table) -> Mapping[float, float] | None:
+    """Median loss of the trials in each fold, for errors of families whose folds are different times.
+
+    Without it, the one hard time of a series chooses the members: there the most can be won, and by luck.
+    """
+    import numpy as np
+
+    family, metric = runner.family, runner.task.metric
+    if not family.dated or family.metrics[metric].higher_is_better:
+        return None
+    levels = {}
+    for fold in np.unique(table.folds):
+        rows = table.folds == fold
+        losses = [family.score(metric, table.truth[rows], one[rows]) for one in table.predictions.values()]
+        levels[float(fold)] = float(np.median([one for one in losses if np.isfinite(one)] or [1.0])) or 1.0
+    return levels
 
 
 def _blended(choice: _Choice) -> tuple[dict[str, float], Any]:
@@ -212,7 +245,8 @@ def _blended(choice: _Choice) -> tuple[dict[str, float], Any]:
         return weights, combine(table.predictions, weights)
     free = _cross_fitted_blend(choice, choice.selected)
     plain = _cross_fitted_blend(choice, choice.plain)
-    if choice.loss(table.truth, plain) < choice.loss(table.truth, free):
+    truth = choice.truth(slice(None))
+    if choice.loss(truth, plain) < choice.loss(truth, free):
         return choice.plain(table.folds >= 0), plain
     return weights, free
 

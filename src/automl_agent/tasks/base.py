@@ -62,6 +62,7 @@ class Family:
     follows = False
     blends = True
     pooled = True
+    dated = False
     weighs = False
     code: tuple[str, ...] = ()
     subgroups = False

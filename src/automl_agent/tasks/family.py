@@ -225,6 +225,9 @@ class TaskFamily(Protocol):
     """Whether predictions of different models may be averaged."""
     pooled: bool
     """Whether out-of-fold predictions are scored together; otherwise the score is the mean over the folds."""
+    dated: bool
+    """Whether folds are different times, some harder than others: for a blend, errors then count beside what the
+    candidates lose in the same fold, lest one hard time chooses the members."""
     weighs: bool
     """Whether rows may count differently (`TaskSpec.weight`)."""
     code: tuple[str, ...]

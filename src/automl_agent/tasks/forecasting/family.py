@@ -29,6 +29,7 @@ class ForecastingFamily(Family):
     metrics = scoring.METRICS
     probe = ("theta", "ridge_lags")
     follows = True
+    dated = True
     blueprints = BLUEPRINTS
     reader = "series_io.py"
     pictures = "automl_agent.tasks.forecasting.pictures:draw"
