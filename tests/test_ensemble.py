@@ -182,3 +182,31 @@ def test_a_plain_mean_takes_the_best_trial_of_each_candidate_that_helps() -> Non
     assert len(leaders(predictions, truth, rmse, groups, costs=costs, max_cost=1.5)) == 1
     assert leaders(predictions, truth, rmse, groups, costs={**costs, "bad": 0.5}, max_cost=0.4) == {"bad": 1.0}
     assert leaders({}, truth, rmse, {}) == {}
+
+
+def test_a_lone_odd_clustering_is_not_chosen_for_its_index(tmp_path: Path) -> None:
+    """Two algorithms agree and one does not: a hundredth in the index does not outweigh that; a clear lead does."""
+    rng = np.random.default_rng(7)
+    points = rng.normal(size=(120, 2))
+    np.save(tmp_path / "points.npy", np.column_stack([np.full(120, np.nan), points]))
+    usual, odd = np.eye(2)[(points[:, 0] > 0).astype(int)], np.eye(2)[(points[:, 1] > 0).astype(int)]
+    predictions = {"odd": odd, "usual": usual, "alike": usual}
+    runner: Any = SimpleNamespace(
+        family=get_family("tabular_clustering"),
+        task=TaskSpec(words="", metric="cluster_quality"),
+        positive=None,
+        seed=0,
+        data=tmp_path,
+        predictions=lambda trial: (np.arange(120), predictions[trial.id], np.arange(120) % 3),
+    )
+
+    def chosen(lead: float, metric: str = "cluster_quality") -> str:
+        runner.task = TaskSpec(words="", metric=metric)
+        scores = {"odd": 0.5 + lead, "usual": 0.501, "alike": 0.5}
+        trials = [Trial(id=name, plan="", candidate=name, fidelity=Fidelity(rows=0, folds=3), score=score)
+                  for name, score in scores.items()]  # fmt: skip
+        return next(iter(compose(runner, trials).weights))
+
+    assert chosen(0.01) == "usual"
+    assert chosen(0.2) == "odd"
+    assert chosen(0.01, "silhouette") == "odd"

@@ -182,6 +182,31 @@ def test_cancel_stops_running_and_queued_jobs_and_the_pool_lives(pool: LocalPool
     assert pool.submit(job("add", a=1, b=1)).result(30)["sum"] == 2
 
 
+def test_a_cancelled_job_that_ends_soon_costs_no_worker(tmp_path: Path) -> None:
+    pool = LocalPool(1, preload=())
+    worker = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
+    file = tmp_path / "pids"
+    running = pool.submit(job("sleep", file=str(file), seconds=0.5))
+    assert eventually(file.exists)
+    assert not running.cancel()
+    assert running.result(20) == {}
+    assert pool.submit(job("add", a=1, b=1)).result(30)["pid"] == worker
+    pool.close()
+
+
+def test_a_killed_worker_is_replaced_and_its_successor_ends_with_the_pool() -> None:
+    pool = LocalPool(1, preload=("json",))
+    first = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
+    with pytest.raises(JobError, match="took longer"):
+        pool.submit(job("sleep", timeout=0.3)).result(20)
+    second = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
+    assert second != first
+    with pytest.raises(JobError, match="took longer"):
+        pool.submit(job("sleep", timeout=0.3)).result(20)
+    pool.close()  # while the third one starts
+    assert eventually(lambda: not any(thread.is_alive() for thread in (slot.thread for slot in pool._slots)))
+
+
 def test_cancelling_a_future_drops_it_or_stops_it(tmp_path: Path) -> None:
     pool = LocalPool(1, preload=())
     file = tmp_path / "pids"

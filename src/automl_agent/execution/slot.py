@@ -16,24 +16,26 @@ from automl_agent.execution.protocol import Job
 
 _START_GRACE = 60.0
 """Seconds that a worker may take to start and warm up; they do not count as a job's time."""
-_MEMORY_CHECK = 0.2
+_CHECK = 0.2
+"""Seconds between looks at the memory of a job, and at whether it is still wanted."""
+GRACE = 1.5
+"""Seconds in which a job that is no longer wanted may still end: less than its worker's successor takes to start."""
 
 
 class JobFuture(Future[dict[str, Any]]):
-    """The future of a job. `cancel` stops a running job too: it then raises `JobError` of kind `cancelled`."""
+    """The future of a job. `cancel` stops a running job too, if it does not end within `GRACE` seconds: it then raises
+    `JobError` of kind `cancelled`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.unwanted = False
-        self.slot: Slot | None = None
+        self.unwanted: float | None = None
+        """`time.monotonic()` at which it was cancelled."""
 
     def cancel(self) -> bool:
         """Drop the job. As ever, true only when it had not begun."""
         if super().cancel():
             return True
-        self.unwanted = True
-        if self.slot:
-            self.slot.stop()
+        self.unwanted = self.unwanted or time.monotonic()
         return False
 
 
@@ -71,6 +73,7 @@ class Slot:
         self._doom: JobError | None = None
         """Why the worker was killed, when we did it."""
         self._count = 0
+        self._warming = False
         self.thread = threading.Thread(target=self._serve, name="automl-worker", daemon=True)
 
     def prepare(self) -> None:
@@ -80,15 +83,18 @@ class Slot:
                 self._ready_worker()
 
     def stop(self) -> None:
-        """Kill the running job if it is no longer wanted; end an idle worker of a closed pool."""
+        """Kill the running job if all jobs were cancelled; end an idle worker of a closed pool."""
         with self._lock:
-            if self._task and self._worker and self._unwanted(self._task):
+            if self._task and self._worker and self._task.epoch < self._board.epoch:
                 self._kill(self._worker, cancelled())
+            elif self._warming and self._worker and self._board.closed:
+                self._worker.kill()
             elif self._board.closed:
                 self._retire()
 
     def _serve(self) -> None:
         while True:
+            self._replace()
             try:
                 task = self._board.tasks.get(timeout=self._board.idle_seconds)
             except Empty:
@@ -97,7 +103,6 @@ class Slot:
             if task is None:
                 self._retire()
                 return
-            task.future.slot = self
             if task.future.set_running_or_notify_cancel():
                 _settle(self, task)
             del task  # a waiting thread must not keep the last result alive
@@ -111,12 +116,12 @@ class Slot:
         if task.job.timeout is not None and task.job.timeout <= 0:
             raise JobError(f"No time was left for {task.job.call}.", "timeout")
         with self._lock:
-            if self._unwanted(task):
+            if task.future.unwanted or task.epoch < self._board.epoch:
                 raise cancelled()
             worker = self._ready_worker()
             self._task, self._doom = task, None
         try:
-            return _result(task.job, self._watch(worker, task.job))
+            return _result(task.job, self._watch(worker, task))
         except WorkerGone:
             words = worker.close()
             raise self._doom or JobError(f"{task.job.call}: {words}", "crash") from None
@@ -126,8 +131,35 @@ class Slot:
                 if self._doom or not worker.alive:
                     self._retire()
 
-    def _watch(self, worker: WorkerProcess, job: Job) -> dict[str, Any]:
-        """Send a job and wait for its answer; kill the worker when the job outgrows its time or memory."""
+    def _replace(self) -> None:
+        """Start a worker in place of one that was killed, and wait until it is warm: what is to be done meanwhile goes
+        to slots whose workers are ready."""
+        with self._lock:
+            if not self._doom or self._board.closed or not self._board.preload:
+                return
+            self._doom = None
+            try:
+                worker = self._ready_worker()
+            except OSError:  # the next job says so
+                return
+            self._warming = True
+        until = time.monotonic() + _START_GRACE
+        try:
+            while time.monotonic() < until:
+                if any("started" not in message for message in worker.receive(_CHECK)):
+                    break
+        except WorkerGone:
+            pass
+        finally:
+            with self._lock:
+                self._warming = False
+                if not worker.alive:
+                    self._retire()
+
+    def _watch(self, worker: WorkerProcess, task: Task) -> dict[str, Any]:
+        """Send a job and wait for its answer; kill the worker when the job outgrows its time or memory, and some time
+        after nobody wants its answer any more."""
+        job = task.job
         self._count += 1
         worker.send({"id": self._count, "call": job.call, "arguments": job.arguments})
         limit = float("inf") if job.timeout is None else job.timeout
@@ -136,7 +168,9 @@ class Slot:
             left = deadline - time.monotonic()
             if left <= 0:
                 self._kill(worker, JobError(f"{job.call} took longer than {limit:g} s.", "timeout"))
-            for message in worker.receive(_MEMORY_CHECK if job.memory_mb else max(left, 0.01)):
+            if task.future.unwanted and time.monotonic() > task.future.unwanted + GRACE:
+                self._kill(worker, cancelled())
+            for message in worker.receive(min(max(left, 0.01), _CHECK)):
                 if message["id"] != self._count:
                     continue
                 if "started" not in message:
@@ -145,9 +179,6 @@ class Slot:
             if job.memory_mb and (used := worker.resident_mb()) > job.memory_mb:
                 text = f"{job.call} used {used:.0f} MB of memory, more than {job.memory_mb:g} MB."
                 self._kill(worker, JobError(text, "memory"))
-
-    def _unwanted(self, task: Task) -> bool:
-        return task.future.unwanted or task.epoch < self._board.epoch
 
     def _kill(self, worker: WorkerProcess, reason: JobError) -> None:
         with self._lock:

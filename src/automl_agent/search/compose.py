@@ -129,7 +129,33 @@ def _best_affordable(runner: TrialRunner, trials: Sequence[Trial], tightness: fl
     order = ranked(runner.family, runner.task.metric, trials)
     costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in order}
     fitting = [trial for trial in order if costs[trial.id] <= 1.0]
-    return fitting[:1] or [min(order, key=lambda trial: costs[trial.id])]
+    if not fitting:
+        return [min(order, key=lambda trial: costs[trial.id])]
+    return [_agreed(runner, fitting, order)]
+
+
+def _agreed(runner: TrialRunner, fitting: Sequence[Trial], order: Sequence[Trial]) -> Trial:
+    """The best trial by its score, and by its agreement with the best of each other candidate where the metric asks for
+    consensus. Both are means over the folds."""
+    import numpy as np
+
+    metric = runner.family.metrics[runner.task.metric]
+    if not metric.consensus:
+        return fitting[0]
+    table = _aligned(runner, order)
+    folds = [table.folds == fold for fold in np.unique(table.folds)]
+    leaders: dict[str, Trial] = {}
+    for trial in order:
+        leaders.setdefault(trial.candidate, trial)
+    leaders.pop(runner.family.baseline, None)
+
+    def judged(trial: Trial) -> float:
+        own = table.predictions[trial.id]
+        others = [table.predictions[one.id] for name, one in leaders.items() if name != trial.candidate]
+        agreed = [runner.family.agreement(own[rows], other[rows]) for other in others for rows in folds]
+        return loss(metric, trial.score or 0.0) - metric.consensus * float(np.mean(agreed or [0.0]))
+
+    return min(fitting, key=judged)
 
 
 def _over_folds(runner: TrialRunner, table: _Table, prediction: Any) -> tuple[float, float]:

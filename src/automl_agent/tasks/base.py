@@ -140,6 +140,9 @@ class Family:
     def decision(self, metric: str, truth: Array, prediction: Array) -> Threshold:
         return metrics.best_decision(metric, truth, prediction)
 
+    def agreement(self, one: Array, other: Array) -> float:
+        raise NotImplementedError(f"No metric of the family {self.name} asks for consensus.")
+
     def spread(self, folder: Path, rows: Array, truth: Array, prediction: Array) -> Any:  # noqa: ARG002
         """The half-width that covers 90 % of the out-of-fold residuals (split conformal; Lei et al. 2018)."""
         import numpy as np

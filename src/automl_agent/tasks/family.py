@@ -47,6 +47,9 @@ class MetricSpec:
     high: float | None = None
     tie_break: str = ""
     """A smoother metric of the family that ranks predictions of equal score: on few rows, few scores are possible."""
+    consensus: float = 0.0
+    """What full agreement (`TaskFamily.agreement`) with the best of each other candidate adds to a score when one model
+    is chosen: for an index without labels, which a lone odd model may please most."""
 
 
 @dataclass(frozen=True)
@@ -319,6 +322,11 @@ class TaskFamily(Protocol):
 
     def decision(self, metric: str, truth: Array, prediction: Array) -> Threshold:
         """What to answer by among more than two classes, fitted with more effort; `None` where nothing is to be won."""
+        ...
+
+    def agreement(self, one: Array, other: Array) -> float:
+        """How far two models' predictions for the same rows agree, 1 for wholly; of families whose metrics ask for
+        `consensus`."""
         ...
 
 

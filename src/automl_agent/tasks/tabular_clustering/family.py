@@ -64,6 +64,12 @@ class ClusterFamily(Family):
               threshold: Threshold = None) -> float:  # noqa: ARG002  # fmt: skip
         return scores.score(metric, truth, prediction)
 
+    def agreement(self, one: Array, other: Array) -> float:
+        """Adjusted Rand index of two clusterings."""
+        from automl_agent.tasks.tabular_clustering import indices
+
+        return indices.adjusted_rand(one.argmax(axis=1), other.argmax(axis=1))
+
     def threshold(self, *_: Any, **__: Any) -> float | None:
         """Clusters have no threshold."""
         return None

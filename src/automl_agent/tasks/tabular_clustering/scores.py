@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 QUALITY = "cluster_quality"
 
 METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (
-    MetricSpec(QUALITY, "Cluster quality", True, ("clustering quality", "quality of the clusters"), low=-1.0, high=1.0),
+    MetricSpec(QUALITY, "Cluster quality", True, ("clustering quality", "quality of the clusters"), low=-1.0, high=1.0,
+               consensus=0.1),
     MetricSpec("silhouette", "Silhouette", True, ("silhouette score", "silhouette coefficient", "silhouette index",
                                                   "mean silhouette"), low=-1.0, high=1.0),
     MetricSpec("calinski_harabasz", "Calinski-Harabasz index", True,
