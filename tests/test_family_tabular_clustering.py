@@ -352,6 +352,7 @@ def test_from_words_to_a_served_model(tmp_path: Path) -> None:
     bundle = Path(report.bundle)
     page = Path(report.report).read_text(encoding="utf-8")
     assert "What sets them apart" in page and "mostly region = south" in page
+    assert "The target" not in page
     predictions = pd.read_csv(report.predictions)
     assert list(predictions.columns) == ["row", "cluster", "belongs_1", "belongs_2", "belongs_3"]
     customers(30, seed=3).drop(columns="kind").to_csv(tmp_path / "new.csv", index=False)

@@ -67,7 +67,10 @@ def _some(*drawn: tuple[str, str, str]) -> list[Picture]:
 
 def _data(content: ReportContent) -> list[Picture]:
     rows, target = content.profile.rows_train, content.training_target
-    shown = data.target(target, content.classes, content.task.target or "target") if target is not None else ""
+    if target is None or not (content.task.target or content.classes):  # clusters have none
+        shown = ""
+    else:
+        shown = data.target(target, content.classes, content.task.target or "target")
     return _some(
         ("The target", f"Over the {len(target) if target is not None else 0} training rows.", shown),
         ("Missing values", "Share of the training rows.", data.missing(content.columns, rows)),
