@@ -169,6 +169,7 @@ def _hourly(read: Callable[[], pd.DataFrame], column: str, horizon: int, share: 
         history = table["value"].to_numpy()[: starts[0]]
         unit = float(np.abs(history[24:] - history[:-24]).mean())
         errors: dict[str, list[float]] = {"model": [], "24": [], "168": []}
+        inside: list[float] = []
         known = starts[0] - horizon  # what the run locked as its test is no part of the bundle's history
         for number, start in enumerate(starts):
             truth = table["value"].to_numpy()[start : start + horizon]
@@ -178,15 +179,18 @@ def _hourly(read: Callable[[], pd.DataFrame], column: str, horizon: int, share: 
             asked = table.iloc[known : start + horizon].rename(columns={"value": "observed"})
             asked.iloc[start - known :, asked.columns.get_loc("observed")] = np.nan
             asked.to_csv(place / "asked.csv", index=False)
-            answers = predicted(bundle, place / "asked.csv", place / "answers.csv")["prediction"].to_numpy()[-horizon:]
-            errors["model"].append(float(np.abs(truth - answers).mean()) / unit)
+            answers = predicted(bundle, place / "asked.csv", place / "answers.csv").iloc[-horizon:]
+            errors["model"].append(float(np.abs(truth - answers["prediction"].to_numpy()).mean()) / unit)
+            lower, upper = (answers[name].to_numpy() for name in ("lower", "upper"))
+            inside.append(float(((lower <= truth) & (truth <= upper)).mean()))
             for season in (24, 168):
                 last = table["value"].to_numpy()[start - season : start]
                 naive = np.resize(last, horizon)
                 errors[str(season)].append(float(np.abs(truth - naive).mean()) / unit)
         means = {name: float(np.mean(values)) for name, values in errors.items()}
         naives = {name: means[name] for name in ("24", "168")}
-        return {"score": means["model"], "floor": share * min(naives.values()), "seasonal_naive": naives}
+        return {"score": means["model"], "floor": share * min(naives.values()), "seasonal_naive": naives,
+                "inside_90_percent_intervals": float(np.mean(inside))}  # fmt: skip
 
     about = f"{share} x seasonal naive"
     return Benchmark("forecasting", "mase", about, 300, write, score=score, better=-1)
