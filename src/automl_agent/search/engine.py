@@ -42,19 +42,27 @@ class Search:
 
     @property
     def end(self) -> float:
-        """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships.
+        """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships,
+        and to train a member again, which delivery does to check the bundle.
 
-        A blend is taken to cost as much as the best trials of the best candidates, as many as usually are its members.
+        A blend is taken to cost as much as the best trials, or the best of each candidate where that is more, as many
+        as usually are its members.
         """
-        if self.runner.family.ships == "folds" or not self.full:
+        if not self.full:
             return self.until
         order = ranked(self.runner.family, self.runner.task.metric, self.full)
         leaders: dict[str, Trial] = {}
         for trial in order:
             leaders.setdefault(trial.candidate, trial)
-        members = list(leaders.values())[: BLENDED if self.runner.family.blends else 1]
-        cost = [WHOLE * trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members]
-        return self.until - max(*cost, sum(cost) / self.runner.pool.size)
+        most = BLENDED if self.runner.family.blends else 1
+        blends = [
+            [trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members]
+            for members in (list(leaders.values())[:most], order[:most])
+        ]
+        again = max(min(costs) for costs in blends)
+        if self.runner.family.ships == "folds":
+            return self.until - again
+        return self.until - again - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in blends)
 
     @property
     def left(self) -> float:

@@ -180,9 +180,10 @@ class TrialRunner:
         fold = self.profile.folds
         waiting: list[tuple[_Running, Future[dict[str, Any]]]] = []
         items = {trial.id: self._again(trial, fold) for trial in trials}
+        rounds = -(-sum(fold not in item.folds for item, _ in items.values()) // self.pool.size)
         for item, fidelity in items.values():
             if fold not in item.folds:
-                limit = max(1.0, patience / 2)
+                limit = max(1.0, patience / rounds)
                 waiting.append((item, self._submit(item, fold, fidelity, max(1.0, patience), limit)))
         for item, future in waiting:
             wait([future], timeout=max(0.0, until - time.monotonic()))
