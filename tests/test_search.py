@@ -20,6 +20,7 @@ from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
+from automl_agent.search.rungs import probe_fidelity
 from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.registry import get_family
@@ -142,6 +143,28 @@ def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any
     search._train = promoted.extend
     search._promote(search._queue(probes))
     assert [trial.candidate for trial in promoted[:2]] == ["linear", "lightgbm"]
+
+
+def test_what_the_plans_had_no_time_for_is_tried_by_the_search(runner):
+    """One comparison is enough to deliver more than the trivial model, however little time the plans had."""
+    works = [Work(CandidateChoice(candidate="linear", params=p), (), "p", "test") for p in (GOOD, POOR)]
+    late = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    assert [trial.score for trial in late] == [None, None]
+    runner.max_trials = runner.count + 3
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    full = search.run(late)
+    assert [trial.params for trial in full] == [GOOD]
+    assert full[0].score > 0.8
+
+
+def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
+    runner.profile = runner.profile.model_copy(update={"rows_train": 10**9})
+    works = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")]
+    probes = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() + 30)
+    runner.max_trials = runner.count
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    assert search.run(probes) == []
+    assert [trial.id for trial in search.tried] == [probes[0].id]
 
 
 def test_the_best_ships_with_all_folds_where_nothing_limits(runner):

@@ -38,7 +38,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     )
     finished = search.run(_probes(state), [trial for trial in known if trial.plan])
     runner.pool.cancel()  # nothing may run beside the measurements that follow
-    pool = _pool(runner, finished, _probes(state), known)
+    pool = _pool(runner, finished, search.tried, known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
     built = build_best(runner, pool, stage.run_id, folder, artifact, until=until)
     solution = built.solution.model_copy(update={"trials_run": runner.count + sum(state.get("counts", {}).values())})

@@ -48,9 +48,10 @@ class Search:
         A blend is taken to cost as much as the best trials, or the best of each candidate where that is more, as many
         as usually are its members.
         """
-        if not self.full:
+        known = self.full or [trial for trial in self.tried if trial.fidelity == probe_fidelity(self.runner.profile)]
+        order = ranked(self.runner.family, self.runner.task.metric, known)
+        if not order:
             return self.until
-        order = ranked(self.runner.family, self.runner.task.metric, self.full)
         leaders: dict[str, Trial] = {}
         for trial in order:
             leaders.setdefault(trial.candidate, trial)
@@ -72,9 +73,25 @@ class Search:
         """Run the search; returns all scored trials at full fidelity, `known` ones of earlier rounds included."""
         self.full.extend(trial for trial in known if trial.score is not None)
         self.tried.extend(probes)
-        self._promote(self._queue(probes))
+        if not any(trial.score is not None for trial in probes):
+            self.tried.extend(self._again(probes))
+        self._promote(self._queue(self.tried))
         self._tune()
         return list({trial.id: trial for trial in self.full}.values())
+
+    def _again(self, probes: Sequence[Trial]) -> list[Trial]:
+        """The first comparison once more where it had no time for any trial: until one has a score."""
+        unique = {(trial.candidate, str(trial.params), trial.steps): trial for trial in probes}
+        works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
+                 for t in unique.values() if t.fidelity == probe_fidelity(self.runner.profile)]  # fmt: skip
+        for work in works[:PROMOTED]:
+            if self.left <= 0:
+                break
+            probe = probe_fidelity(self.runner.profile)
+            (trial,) = self.runner.run([work], probe, until=self.end, time_limit=self.left) or (None,)
+            if trial is not None and trial.score is not None:
+                return [trial]
+        return []
 
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
@@ -99,7 +116,7 @@ class Search:
         cost = {trial.id: full_cost(trial, self.runner.profile) / self.runner.pool.size for trial in queue}
         quick = [trial for trial in queue if cost[trial.id] < self.left / 3]
         first = quick[:1] or sorted(queue, key=lambda trial: cost[trial.id])[:1]
-        self._train(first)
+        self._train([trial for trial in first if cost[trial.id] < self.left])
         rest = [trial for trial in queue if trial not in first]
         while rest and self.left > 0:
             batch: list[Trial] = []
