@@ -77,6 +77,8 @@ class Search:
             self.tried.extend(self._again(probes))
         self._promote(self._queue(self.tried))
         self._tune()
+        if self.left > 0:  # tuning brings no more: the best of what it has left aside
+            self._promote(self._queue(self.tried))
         return list({trial.id: trial for trial in self.full}.values())
 
     def _again(self, probes: Sequence[Trial]) -> list[Trial]:

@@ -13,7 +13,8 @@ from automl_agent.verifiers.base import PlanCase, Verifier
 def verify_plan(case: PlanCase) -> Verdict:
     """Fails on errors, on limits that cannot be met, or when the plan is worse than the baseline.
 
-    An unmet score is a warning only: later rungs, tuning and the ensemble are still to come.
+    An unmet score is a warning only: later rungs, tuning and the ensemble are still to come. So is being worse than the
+    baseline on a sample of the rows: what learns from lags, say, needs more of them than what repeats the last season.
     """
     scored = ranked(case.family, case.task.metric, case.trials)
     if not scored:
@@ -32,8 +33,10 @@ def verify_plan(case: PlanCase) -> Verdict:
     )
     trivial = case.baseline.score
     if trivial is not None and loss(metric, best.score or 0.0) > loss(metric, trivial):
-        passed = False
-        reasons.append(f"worse than the trivial baseline ({trivial:.4g})")
+        sampled = best.fidelity.rows
+        passed = bool(sampled)
+        on = f" on {sampled:,} rows" if sampled else ""
+        reasons.append(f"worse than the trivial baseline ({trivial:.4g}){on}")
     return Verdict(
         subject=case.plan.id, passed=passed, reasons=tuple(reasons), warnings=tuple(_score_warnings(best, case))
     )
