@@ -203,7 +203,8 @@ def test_a_killed_worker_is_replaced_and_its_successor_ends_with_the_pool() -> N
     assert second != first
     with pytest.raises(JobError, match="took longer"):
         pool.submit(job("sleep", timeout=0.3)).result(20)
-    pool.close()  # while the third one starts
+    assert eventually(lambda: pool._slots[0]._worker is not None)  # before anything asks for it
+    pool.close()  # while it starts
     assert eventually(lambda: not any(thread.is_alive() for thread in (slot.thread for slot in pool._slots)))
 
 

@@ -15,7 +15,7 @@ from automl_agent.agents.operation import _shipped
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
-from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, TaskSpec
+from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
@@ -24,6 +24,8 @@ from automl_agent.search.rungs import probe_fidelity
 from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.registry import get_family
+from automl_agent.verifiers.base import PlanCase
+from automl_agent.verifiers.plans import verify_plan
 
 FAMILY = get_family("tabular_classification")
 ROWS, FOLDS = 300, 3
@@ -161,10 +163,24 @@ def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     runner.profile = runner.profile.model_copy(update={"rows_train": 10**9})
     works = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")]
     probes = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() + 30)
-    runner.max_trials = runner.count
+    asked = len(runner.pool.jobs)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
-    assert search.run(probes) == []
-    assert [trial.id for trial in search.tried] == [probes[0].id]
+    search._promote(search._queue(probes))
+    assert search.full == [] and len(runner.pool.jobs) == asked
+
+
+def test_only_a_sample_may_be_worse_than_the_baseline(runner):
+    """What learns needs more rows than what repeats: on all of them, a plan that is worse fails."""
+
+    def verdict(rows):
+        baseline, poor = (Trial(id=name, plan="p", candidate=name, fidelity=Fidelity(rows=rows, folds=2), score=score)
+                          for name, score in (("baseline", 0.5), ("linear", 0.4)))  # fmt: skip
+        plan = Plan(id="p", title="", hypothesis="", steps=(), models=("linear",))
+        return verify_plan(PlanCase(plan=plan, trials=(poor,), baseline=baseline, task=runner.task,
+                                    profile=runner.profile, family=FAMILY))  # fmt: skip
+
+    assert verdict(3000).passed and "worse than the trivial baseline" in " ".join(verdict(3000).reasons)
+    assert not verdict(0).passed
 
 
 def test_the_best_ships_with_all_folds_where_nothing_limits(runner):

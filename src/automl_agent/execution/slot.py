@@ -148,7 +148,7 @@ class Slot:
             while time.monotonic() < until:
                 if any("started" not in message for message in worker.receive(_CHECK)):
                     break
-        except WorkerGone:
+        except WorkerGone:  # the next job starts another, and says so if that fails
             pass
         finally:
             with self._lock:
