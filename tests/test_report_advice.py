@@ -155,3 +155,12 @@ def test_thin_classes_and_wrong_coverage_are_told(met: ReportContent, tmp_path: 
     told = " ".join(watch(content))
     assert "Few training rows: 'malignant' (7)" in told
     assert "held 70 % of the test targets" in told
+
+
+def test_plans_that_had_no_time_are_named(met: ReportContent) -> None:
+    first, *others = met.plans
+    stopped = {"score": None, "error": "cancelled: The job was cancelled."}
+    late = [one.model_copy(update=stopped) if one.plan == first.id else one for one in met.trials]
+    told = [one for one in watch(replace(met, trials=tuple(late))) if "--budget" in one]
+    assert len(told) == 1 and f"“{first.title}”" in told[0]
+    assert not any(plan.title in told[0] for plan in others)

@@ -51,7 +51,8 @@ class Pool:
         out.mkdir(parents=True)
         np.save(out / "oof.npy", np.column_stack([1 - p, p]))
         np.save(out / "valid.npy", valid)
-        result = {"fit_seconds": 1.0, "latency_ms": given["params"]["latency"], "size_mb": 1.0, "memory_mb": 10.0}
+        result = {"fit_seconds": 1.0, "latency_ms": given["params"]["latency"], "size_mb": 1.0, "memory_mb": 10.0,
+                  "predict_seconds": 0.02, "rows": len(valid)}  # fmt: skip
         threading.Timer(0.05, done.set_result, (result,)).start()
         return done
 
@@ -167,6 +168,18 @@ def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
     search._promote(search._queue(probes))
     assert search.full == [] and len(runner.pool.jobs) == asked
+
+
+def test_time_is_kept_to_predict_a_test_of_costly_rows(runner):
+    """Ten thousand images take longer than ten thousand rows of a table, which the reserve of delivery is made for."""
+    runner.profile = runner.profile.model_copy(update={"rows_test": 10_000})
+    (quick,) = run(runner, GOOD)
+    assert quick.predict_ms == pytest.approx(1000 * FOLDS * 0.02 / ROWS)
+    search = Search(runner, until=1000.0, on_better=lambda trial: None)
+    search.full = [quick.model_copy(update={"predict_ms": 1.5})]
+    slow = search.end
+    search.full = [quick.model_copy(update={"predict_ms": 0.0})]
+    assert search.end - slow == pytest.approx(14.0)
 
 
 def test_only_a_sample_may_be_worse_than_the_baseline(runner):

@@ -392,6 +392,8 @@ class Trial(Record):
     """Sum over folds, one thread each."""
     latency_ms: float | None = None
     """95th percentile for one raw row through one fold's model."""
+    predict_ms: float = 0.0
+    """For one raw row among many, through one fold's model."""
     size_mb: float = 0.0
     """Of one fold's stored model."""
     memory_mb: float = 0.0

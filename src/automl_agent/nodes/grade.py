@@ -16,6 +16,7 @@ from automl_agent.records import DataProfile, Grade, Solution, TaskSpec, Verdict
 from automl_agent.search.estimates import bootstrap_interval
 from automl_agent.search.subgroups import break_down
 from automl_agent.tasks.family import targets
+from automl_agent.tasks.metrics import require_order
 from automl_agent.verifiers.solution import verify_grade
 
 TIMEOUT = 600.0
@@ -66,7 +67,12 @@ def _graded(
     interval = bootstrap_interval(
         family, task.metric, truth, scores, positive=positive, threshold=threshold, seed=stage.seed
     )
-    others = {name: _defined(score, name) for name in family.metrics if name != task.metric}
+
+    def other(metric: str) -> float:
+        require_order(metric, profile.classes, "order" in profile.target)
+        return score(metric)
+
+    others = {name: _defined(other, name) for name in family.metrics if name != task.metric}
     return Grade(
         metric=task.metric,
         score=score(task.metric),
@@ -87,7 +93,7 @@ def _graded(
 
 
 def _defined(score: Callable[[str], float], name: str) -> float:
-    """A further metric; not a number where it has no value on these targets (RMSLE of negative ones)."""
+    """A further metric; not a number where it has no value (RMSLE of negative targets, qwk without an order)."""
     try:
         return score(name)
     except InputError:

@@ -17,6 +17,10 @@ class Shares:
     """Kept back for further revisions."""
 
 
+ROW_SECONDS = 1e-4
+"""What blending and grading take for a row of a usual table."""
+
+
 def delivery_reserve(budget: float, rows: int, *, generated: bool = False) -> float:
     """Seconds kept for building, grading, checking the server and writing the report.
 
@@ -24,7 +28,7 @@ def delivery_reserve(budget: float, rows: int, *, generated: bool = False) -> fl
     (`benchmarks/spine.py`); never more than 42 % of the budget. A bundle with generated code is built, rehearsed,
     graded and served in the sandbox, where every step imports its libraries anew: about twice that.
     """
-    return min((2.0 if generated else 1.0) * 9.0 + rows / 10_000, 0.42 * budget)
+    return min((2.0 if generated else 1.0) * 9.0 + rows * ROW_SECONDS, 0.42 * budget)
 
 
 def shares(left: float, *, reserve: float, revisions_left: int, may_be_missed: bool, explore: float = 0.38) -> Shares:

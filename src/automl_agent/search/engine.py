@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from automl_agent.records import CandidateChoice, Params, Trial
+from automl_agent.search.budget import ROW_SECONDS
 from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
@@ -43,7 +44,8 @@ class Search:
     @property
     def end(self) -> float:
         """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships,
-        and to train a member again, which delivery does to check the bundle.
+        to predict the test, where a row takes longer than the reserve of delivery counts (images), and to train a
+        member again, which delivery does to check the bundle.
 
         A blend is taken to cost as much as the best trials, or the best of each candidate where that is more, as many
         as usually are its members.
@@ -56,14 +58,13 @@ class Search:
         for trial in order:
             leaders.setdefault(trial.candidate, trial)
         most = BLENDED if self.runner.family.blends else 1
-        blends = [
-            [trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members]
-            for members in (list(leaders.values())[:most], order[:most])
-        ]
-        again = max(min(costs) for costs in blends)
+        blends = list(leaders.values())[:most], order[:most]
+        fits = [[trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members] for members in blends]
+        row = max(sum(trial.predict_ms for trial in members) for members in blends) / 1000
+        after = max(min(costs) for costs in fits) + self.runner.profile.rows_test * max(0.0, row - ROW_SECONDS)
         if self.runner.family.ships == "folds":
-            return self.until - again
-        return self.until - again - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in blends)
+            return self.until - after
+        return self.until - after - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in fits)
 
     @property
     def left(self) -> float:

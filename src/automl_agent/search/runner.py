@@ -322,6 +322,7 @@ class TrialRunner:
         choice = item.work.choice
         cached = item.cached and bool(item.folds)
         reused = cached and item.reused
+        predicted = sum(int(r.get("rows", 0)) for r in results)
         with self._lock:
             self.reused += reused
         trial = Trial(
@@ -333,6 +334,7 @@ class TrialRunner:
             fidelity=fidelity,
             fit_seconds=round(sum(float(r.get("fit_seconds", 0.0)) for r in results), 4),
             latency_ms=max((float(r["latency_ms"]) for r in results if "latency_ms" in r), default=None),
+            predict_ms=round(1000 * sum(float(r.get("predict_seconds", 0.0)) for r in results) / max(1, predicted), 4),
             size_mb=max((float(r.get("size_mb", 0.0)) for r in results), default=0.0),
             memory_mb=max((float(r.get("memory_mb", 0.0)) for r in results), default=0.0),
             origin=item.work.origin,

@@ -18,7 +18,7 @@ def verify_plan(case: PlanCase) -> Verdict:
     """
     scored = ranked(case.family, case.task.metric, case.trials)
     if not scored:
-        errors = sorted({trial.error for trial in case.trials if trial.error})
+        errors = sorted({trial.error.rstrip(".") for trial in case.trials if trial.error})
         return Verdict(
             subject=case.plan.id, passed=False, reasons=(f"no trial succeeded: {'; '.join(errors) or 'none ran'}",)
         )

@@ -6,7 +6,8 @@ import math
 
 from automl_agent.delivery.report.advice import required
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.words import number, percent, short, title
+from automl_agent.delivery.report.plan_view import ran_out
+from automl_agent.delivery.words import listing, number, percent, plural, short, title
 from automl_agent.tasks.family import better
 
 _WATCHED = ("leak", "target_copy", "drift")
@@ -27,6 +28,7 @@ def watch(content: ReportContent) -> tuple[str, ...]:
         *_one_column(content),
         *_coverage(content),
         *_server(content),
+        *_untried(content),
         *content.verdict.warnings,
         *content.final_verdict.warnings,
         *content.task.warnings,
@@ -128,4 +130,16 @@ def _server(content: ReportContent) -> list[str]:
         f"{what} did not pass its check: {check.text or 'no reason given'}"
         for what, check in (("The bundle's server", content.bundle.server), ("Re-training", content.bundle.retrain))
         if check is not None and not check.ok
+    ]
+
+
+def _untried(content: ReportContent) -> list[str]:
+    """Plans of which nothing was measured, for want of time."""
+    tried = {plan.id: [trial for trial in content.trials if trial.plan == plan.id] for plan in content.plans}
+    late = [plan for plan in content.plans if tried[plan.id] and all(map(ran_out, tried[plan.id]))]
+    if not late:
+        return []
+    return [
+        f"There was no time to train a model of {plural(len(late), 'plan')} of {len(content.plans)} "
+        f"({listing([f'“{plan.title}”' for plan in late])}): with a larger --budget they would have been compared, too."
     ]
