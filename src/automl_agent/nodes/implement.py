@@ -40,7 +40,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     runner.pool.cancel()  # nothing may run beside the measurements that follow
     pool = _pool(runner, finished, search.tried, known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
-    built = build_best(runner, pool, stage.run_id, folder, artifact, until=until)
+    built = build_best(runner, pool, stage.run_id, folder, artifact, until=search.built)
     solution = built.solution.model_copy(update={"trials_run": runner.count + sum(state.get("counts", {}).values())})
     announce(stage, built.folder, state["out"], task.metric, built.solution.score, "ensemble")
     progress[f"{stage.clock.spent():.2f}"] = built.solution.score

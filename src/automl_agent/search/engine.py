@@ -33,7 +33,7 @@ class Search:
 
     runner: TrialRunner
     until: float
-    """`time.monotonic()` at which the search must have ended, and what ships must be fitted."""
+    """`time.monotonic()` at which the reserve of delivery begins."""
     on_better: Callable[[Trial], None]
     """Called with each trial at full fidelity that is the best so far."""
     spaces: Mapping[str, Mapping[str, Params]] = field(default_factory=dict)
@@ -44,27 +44,30 @@ class Search:
     @property
     def end(self) -> float:
         """`time.monotonic()` at which trials end: early enough to fit on all rows what ships, where that is what ships,
-        to predict the test, where a row takes longer than the reserve of delivery counts (images), and to train a
-        member again, which delivery does to check the bundle.
+        and to train a member again, which delivery does to check the bundle."""
+        fits = [[trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members] for members in self._blends()]
+        again = max((min(costs) for costs in fits), default=0.0)
+        if self.runner.family.ships == "folds" or not fits:
+            return self.built - again
+        return self.built - again - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in fits)
 
-        A blend is taken to cost as much as the best trials, or the best of each candidate where that is more, as many
-        as usually are its members.
-        """
+    @property
+    def built(self) -> float:
+        """`time.monotonic()` at which what ships must be fitted: `until`, or earlier where a row of the test takes
+        longer than the reserve of delivery counts (images)."""
+        row = max((sum(trial.predict_ms for trial in members) for members in self._blends()), default=0.0) / 1000
+        return self.until - self.runner.profile.rows_test * max(0.0, row - ROW_SECONDS)
+
+    def _blends(self) -> list[list[Trial]]:
+        """What a blend is taken to cost as much as: the best of each candidate, or the best trials, whichever is more,
+        as many as usually are its members. Empty before anything was measured."""
         known = self.full or [trial for trial in self.tried if trial.fidelity == probe_fidelity(self.runner.profile)]
         order = ranked(self.runner.family, self.runner.task.metric, known)
-        if not order:
-            return self.until
         leaders: dict[str, Trial] = {}
         for trial in order:
             leaders.setdefault(trial.candidate, trial)
         most = BLENDED if self.runner.family.blends else 1
-        blends = list(leaders.values())[:most], order[:most]
-        fits = [[trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members] for members in blends]
-        row = max(sum(trial.predict_ms for trial in members) for members in blends) / 1000
-        after = max(min(costs) for costs in fits) + self.runner.profile.rows_test * max(0.0, row - ROW_SECONDS)
-        if self.runner.family.ships == "folds":
-            return self.until - after
-        return self.until - after - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in fits)
+        return [list(leaders.values())[:most], order[:most]] if order else []
 
     @property
     def left(self) -> float:
