@@ -178,8 +178,10 @@ def test_time_is_kept_to_predict_a_test_of_costly_rows(runner):
     search = Search(runner, until=1000.0, on_better=lambda trial: None)
     search.full = [quick.model_copy(update={"predict_ms": 1.5})]
     slow = search.end
+    search.full.append(quick.model_copy(update={"id": "later", "predict_ms": 0.2}))
+    assert search.built == pytest.approx(1000 - 10_000 * (2 * 0.0015 - 0.0001)), "the first shows what reading takes"
     search.full = [quick.model_copy(update={"predict_ms": 0.0})]
-    assert search.end - slow == pytest.approx(14.0)
+    assert search.built == 1000 and search.end - slow == pytest.approx(14.0)
 
 
 def test_only_a_sample_may_be_worse_than_the_baseline(runner):
