@@ -160,6 +160,19 @@ def test_what_the_plans_had_no_time_for_is_tried_by_the_search(runner):
     assert full[0].score > 0.8
 
 
+def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):
+    """Another kind of model is worth more than tuning; what has a score already is not trained again."""
+    (probe,) = runner.run([Work(CandidateChoice(candidate="linear", params=POOR), (), "p", "test")],
+                          probe_fidelity(runner.profile), until=time.monotonic() + 30)  # fmt: skip
+    late = [
+        Work(CandidateChoice(candidate=name, params=GOOD), (), "q", "agent_model") for name in ("linear", "lightgbm")
+    ]
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None, late=late)
+    search._tune = lambda: None
+    full = search.run([probe])
+    assert {(trial.candidate, trial.plan) for trial in full} == {("linear", "p"), ("lightgbm", "q")}
+
+
 def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     runner.profile = runner.profile.model_copy(update={"rows_train": 10**9})
     works = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")]

@@ -311,6 +311,8 @@ class Shortlist(Record):
     choices: tuple[CandidateChoice, ...] = ()
     rejected: dict[str, str] = Field(default_factory=dict)
     """Candidates left out, with the reason."""
+    late: tuple[CandidateChoice, ...] = ()
+    """Those of them that there was no time to measure: the search gives them a second chance."""
     spaces: dict[str, dict[str, Params]] = Field(default_factory=dict)
     """Search spaces to tune in instead of the whole declared ones: candidate -> parameter -> entry, as in `SPACE`."""
 
@@ -406,6 +408,11 @@ class Trial(Record):
     reused: bool = False
     """Trained by an earlier run: it took this one no time."""
     error: str = ""
+
+    @property
+    def late(self) -> bool:
+        """Whether it was given up, or not begun, for want of time."""
+        return any(said in self.error for said in ("out of time", "TimeoutError", "cancelled"))
 
 
 class ConstraintCheck(Record):

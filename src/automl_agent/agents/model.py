@@ -37,7 +37,8 @@ def shortlist(subtask: SubTask, bench: Bench) -> Shortlist:
     if kept:  # the best one earns its second configuration
         more = catalogue[kept[0].candidate].portfolio[1:2]
         choices += [CandidateChoice(candidate=kept[0].candidate, params=params, reason="portfolio") for params in more]
-    return Shortlist(choices=tuple(choices), rejected=rejected)
+    late = [CandidateChoice(candidate=t.candidate, params=t.params, reason="no time so far") for t in trials if t.late]
+    return Shortlist(choices=tuple(choices), rejected=rejected, late=tuple(late))
 
 
 def _reason_against(trial: Trial, bench: Bench) -> str:

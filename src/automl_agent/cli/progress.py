@@ -95,7 +95,7 @@ class View:
                 self.plans.append(event.plan.title)
             case TrialFinished():
                 self.trials = max(self.trials + (not event.trial.cached), event.count)
-                late = "out of time" in event.trial.error or "TimeoutError" in event.trial.error
+                late = event.trial.late
                 self.late += late
                 self.failed += bool(event.trial.error) and not late
             case BestSoFar():

@@ -11,10 +11,10 @@ from automl_agent.nodes.make_plans import current_plans
 from automl_agent.nodes.publishing import announce, publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Params, Shortlist, Trial
+from automl_agent.records import CandidateChoice, Params, Shortlist, Trial
 from automl_agent.search.engine import Search
 from automl_agent.search.rungs import full_fidelity
-from automl_agent.search.runner import TrialRunner, ranked
+from automl_agent.search.runner import TrialRunner, Work, ranked
 
 KEPT = 12
 """Trials at full fidelity that the ensemble chooses from, and that stay in the state."""
@@ -35,6 +35,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
         until=until,
         on_better=_publisher(stage, runner, state, progress),
         spaces=_spaces(state),
+        late=_late(state),
     )
     finished = search.run(_probes(state), [trial for trial in known if trial.plan])
     runner.pool.cancel()  # nothing may run beside the measurements that follow
@@ -75,6 +76,17 @@ def _spaces(state: State) -> dict[str, dict[str, Params]]:
         if result.plan in plans and isinstance(result.output, Shortlist):
             spaces = {**result.output.spaces, **spaces}
     return spaces
+
+
+def _late(state: State) -> list[Work]:
+    """What the plans of this round and their agents had no time to try."""
+    plans = {plan.id for plan in current_plans(state)}
+    shortlists = [(result.plan, result.output) for result in state.get("results", {}).values()
+                  if result.plan in plans and isinstance(result.output, Shortlist)]  # fmt: skip
+    works = [Work(choice, (), plan, "agent_model") for plan, shortlist in shortlists for choice in shortlist.late]
+    tried = [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] in plans and trial.late]
+    return works + [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
+                    for t in tried]  # fmt: skip
 
 
 def _probes(state: State) -> list[Trial]:

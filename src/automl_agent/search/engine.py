@@ -23,6 +23,8 @@ BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
 BESIDES = 1.3
 """What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
+CHANCE = 10.0
+"""Seconds that must be left for candidates which the plans had no time for."""
 PATIENCE = 24
 """Tuned configurations without a better one after which the search ends early."""
 
@@ -38,6 +40,8 @@ class Search:
     """Called with each trial at full fidelity that is the best so far."""
     spaces: Mapping[str, Mapping[str, Params]] = field(default_factory=dict)
     """Search spaces to tune in instead of the declared ones, by candidate."""
+    late: Sequence[Work] = ()
+    """What plans and their agents had no time to try."""
     full: list[Trial] = field(default_factory=list)
     tried: list[Trial] = field(default_factory=list)
 
@@ -87,6 +91,9 @@ class Search:
         if not any(trial.score is not None for trial in probes):
             self.tried.extend(self._again(probes))
         self._promote(self._queue(self.tried))
+        if late := self._second_chance():
+            self.tried.extend(late)
+            self._promote(self._queue(self.tried))
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
             self._promote(self._queue(self.tried))
@@ -105,6 +112,23 @@ class Search:
             if trial is not None and trial.score is not None:
                 return [trial]
         return []
+
+    def _second_chance(self) -> list[Trial]:
+        """Candidates that the plans had no time for, compared after all with half of what is left.
+
+        A pretrained network may need a minute for what others do in a second, and another kind of model brings more
+        than tuning these.
+        """
+        scored = {trial.candidate for trial in (*self.tried, *self.full) if trial.score is not None}
+        first: dict[str, Work] = {}
+        for work in self.late:
+            if work.choice.candidate not in scored:
+                first.setdefault(work.choice.candidate, work)
+        if not first or self.left < CHANCE or not self._time_for_more():
+            return []
+        probe, seconds, workers = probe_fidelity(self.runner.profile), self.left / 2, self.runner.pool.size
+        limit = seconds * workers / max(workers, len(first) * probe.folds)
+        return self.runner.run(first.values(), probe, until=time.monotonic() + seconds, time_limit=limit)
 
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what

@@ -71,11 +71,6 @@ def _agent(content: ReportContent, result: TaskResult) -> dict[str, Any]:
     }
 
 
-def ran_out(trial: Trial) -> bool:
-    """Whether a trial was stopped for want of time."""
-    return any(said in trial.error for said in ("out of time", "TimeoutError", "cancelled"))
-
-
 def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
     """The trials that saw most data first, the best of them on top, failures last."""
 
@@ -92,7 +87,7 @@ def _trials(content: ReportContent, tried: list[Trial]) -> dict[str, Any]:
             "params": ", ".join(f"{name} {number(value, 3)}" for name, value in trial.params.items()) or "defaults",
             "rung": rung_name(trial.fidelity), "score": number(trial.score),
             "error": trial.error or ("no score" if trial.score is None else ""),
-            "late": ran_out(trial),
+            "late": trial.late,
             "spread": f"{number(min(trial.fold_scores), 3)} to {number(max(trial.fold_scores), 3)}"
             if len(trial.fold_scores) > 1 else "",
             "fit": duration(trial.fit_seconds),

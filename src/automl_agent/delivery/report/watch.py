@@ -6,7 +6,6 @@ import math
 
 from automl_agent.delivery.report.advice import required
 from automl_agent.delivery.report.content import ReportContent
-from automl_agent.delivery.report.plan_view import ran_out
 from automl_agent.delivery.words import listing, number, percent, plural, short, title
 from automl_agent.tasks.family import better
 
@@ -136,7 +135,7 @@ def _server(content: ReportContent) -> list[str]:
 def _untried(content: ReportContent) -> list[str]:
     """Plans of which nothing was measured, for want of time."""
     tried = {plan.id: [trial for trial in content.trials if trial.plan == plan.id] for plan in content.plans}
-    late = [plan for plan in content.plans if tried[plan.id] and all(map(ran_out, tried[plan.id]))]
+    late = [plan for plan in content.plans if tried[plan.id] and all(trial.late for trial in tried[plan.id])]
     if not late:
         return []
     return [
