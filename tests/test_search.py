@@ -179,6 +179,7 @@ def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     probes = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() + 30)
     asked = len(runner.pool.jobs)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    search._begin(search._queue(probes))
     search._promote(search._queue(probes))
     assert search.full == [] and len(runner.pool.jobs) == asked
 

@@ -90,12 +90,12 @@ class Search:
         self.tried.extend(probes)
         if not any(trial.score is not None for trial in probes):
             self.tried.extend(self._again(probes))
+        self._begin(self._queue(self.tried))
+        self.tried.extend(self._second_chance())
         self._promote(self._queue(self.tried))
-        if late := self._second_chance():
-            self.tried.extend(late)
-            self._promote(self._queue(self.tried))
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
+            self._begin(self._queue(self.tried))
             self._promote(self._queue(self.tried))
         return list({trial.id: trial for trial in self.full}.values())
 
@@ -145,21 +145,24 @@ class Search:
         queue = {trial.id: trial for trial in (*order[:1], *plans.values(), *candidates.values(), *order)}
         return list(queue.values())[:PROMOTED]
 
-    def _promote(self, queue: Sequence[Trial]) -> None:
-        """Train on all rows, as long as the extrapolated cost fits the time left.
+    def _cost(self, trial: Trial) -> float:
+        """Seconds that a trial is taken to need on all rows."""
+        return full_cost(trial, self.runner.profile) / self.runner.pool.size
 
-        The first must leave room: the best one that takes at most a third of the time, or else the quickest.
-        """
-        cost = {trial.id: full_cost(trial, self.runner.profile) / self.runner.pool.size for trial in queue}
-        quick = [trial for trial in queue if cost[trial.id] < self.left / 3]
-        first = quick[:1] or sorted(queue, key=lambda trial: cost[trial.id])[:1]
-        self._train([trial for trial in first if cost[trial.id] < self.left])
-        rest = [trial for trial in queue if trial not in first]
+    def _begin(self, queue: Sequence[Trial]) -> None:
+        """Train one on all rows that leaves room: the best that takes at most a third of the time, or the quickest."""
+        quick = [trial for trial in queue if self._cost(trial) < self.left / 3]
+        first = quick[:1] or sorted(queue, key=self._cost)[:1]
+        self._train([trial for trial in first if self._cost(trial) < self.left])
+
+    def _promote(self, queue: Sequence[Trial]) -> None:
+        """Train on all rows, as long as the extrapolated cost fits the time left."""
+        rest = list(queue)
         while rest and self.left > 0:
             batch: list[Trial] = []
             while rest and len(batch) < self.runner.pool.size:  # several at once keep all workers busy
                 trial = rest.pop(0)
-                if sum(cost[other.id] for other in [*batch, trial]) < 0.6 * self.left:
+                if sum(map(self._cost, [*batch, trial])) < 0.6 * self.left:
                     batch.append(trial)
             self._train(batch)
 
@@ -230,7 +233,7 @@ class Search:
     def _fits_in(self, trial: Trial) -> bool:
         """Whether a probed trial can be trained on all rows in time: one that cannot is ended with its worker, and the
         next one's start takes the seconds in which what ships should be fitted."""
-        return BESIDES * full_cost(trial, self.runner.profile) / self.runner.pool.size < self.left
+        return BESIDES * self._cost(trial) < self.left
 
     def _time_for_more(self) -> bool:
         typical = min((trial.fit_seconds for trial in self.full), default=1.0) / self.runner.pool.size
