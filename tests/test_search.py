@@ -141,7 +141,7 @@ def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any
     works = [Work(CandidateChoice(candidate="linear", params={**GOOD, "n": n}), (), "p", "test") for n in range(8)]
     works.append(Work(CandidateChoice(candidate="lightgbm", params=POOR), (), "p", "test"))
     probes = runner.run(works, Fidelity(rows=100, folds=2), until=time.monotonic() + 30)
-    search = Search(runner, until=time.monotonic() + 5, on_better=lambda trial: None)
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     promoted = []
     search._train = promoted.extend
     search._promote(search._queue(probes))
