@@ -15,6 +15,7 @@ from automl_agent.agents.operation import _shipped
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
+from automl_agent.nodes.verify_plans import _only_late
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
 from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
@@ -158,6 +159,25 @@ def test_what_the_plans_had_no_time_for_is_tried_by_the_search(runner):
     full = search.run(late)
     assert [trial.params for trial in full] == [GOOD]
     assert full[0].score > 0.8
+
+
+def test_quick_candidates_are_tried_first_where_nothing_had_time(runner):
+    """A slow one that refuses after seconds would take the time of those that need no more."""
+    works = [Work(CandidateChoice(candidate=name, params=GOOD), (), "p", "test")
+             for name in ("extra_trees", "linear", "lightgbm")]  # fmt: skip
+    late = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    (first,) = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)._again(late)
+    assert first.candidate == FAMILY.probe[0] == "lightgbm"
+
+
+def test_plans_that_had_no_time_are_not_planned_anew(runner):
+    plan = Plan(id="p", title="", hypothesis="", steps=(), models=("linear",))
+    work = Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")
+    (late,) = runner.run([work], probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    broken = late.model_copy(update={"error": "error: ValueError: no"})
+    assert _only_late({"trials": {"p/1": late}}, [plan])
+    assert not _only_late({"trials": {"p/1": late, "p/2": broken}}, [plan])
+    assert not _only_late({}, [plan])
 
 
 def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):

@@ -31,11 +31,18 @@ def verify_plans(state: State, stage: Stage) -> dict[str, Any]:
             family=stage.family(task),
         )
         verdicts[plan.id] = judge(stage.services.verifiers, "plans", case, plan.id)
-    return {"verdicts": verdicts, "warnings": _alike(state, plans), "room": room_for_revision(state, stage)}
+    room = room_for_revision(state, stage) and not _only_late(state, plans)
+    return {"verdicts": verdicts, "warnings": _alike(state, plans), "room": room}
 
 
 def trials_of(state: State, plan: Plan) -> list[Trial]:
     return [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] == plan.id]
+
+
+def _only_late(state: State, plans: list[Plan]) -> bool:
+    """Whether nothing is known of the plans but that there was no time for them: new plans would have less."""
+    trials = [trial for plan in plans for trial in trials_of(state, plan)]
+    return bool(trials) and all(trial.late for trial in trials)
 
 
 def _alike(state: State, plans: list[Plan]) -> dict[str, str]:

@@ -100,10 +100,13 @@ class Search:
         return list({trial.id: trial for trial in self.full}.values())
 
     def _again(self, probes: Sequence[Trial]) -> list[Trial]:
-        """The first comparison once more where it had no time for any trial: until one has a score."""
+        """The first comparison once more where it had no time for any trial, quick candidates first: until one has a
+        score."""
         unique = {(trial.candidate, str(trial.params), trial.steps): trial for trial in probes}
         works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
                  for t in unique.values() if t.fidelity == probe_fidelity(self.runner.profile)]  # fmt: skip
+        quick = self.runner.family.probe
+        works.sort(key=lambda w: quick.index(w.choice.candidate) if w.choice.candidate in quick else len(quick))
         for work in works[:PROMOTED]:
             if self.left <= 0:
                 break
