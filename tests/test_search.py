@@ -21,7 +21,7 @@ from automl_agent.search.budget import delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
-from automl_agent.search.rungs import probe_fidelity
+from automl_agent.search.rungs import full_cost, probe_fidelity
 from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
 from automl_agent.tasks.registry import get_family
@@ -216,6 +216,13 @@ def test_time_is_kept_to_predict_a_test_of_costly_rows(runner):
     assert search.built == pytest.approx(1000 - 10_000 * (2 * 0.0015 - 0.0001)), "the first shows what reading takes"
     search.full = [quick.model_copy(update={"predict_ms": 0.0})]
     assert search.built == 1000 and search.end - slow == pytest.approx(14.0)
+
+
+def test_what_predicts_slowly_is_costly_too(runner):
+    """Neighbours are fitted in no time, and asked for minutes."""
+    (quick,) = run(runner, GOOD)
+    lazy = quick.model_copy(update={"fit_seconds": 0.0, "predict_ms": 100.0})
+    assert full_cost(lazy, runner.profile) == pytest.approx(0.1 * ROWS)
 
 
 def test_only_a_sample_may_be_worse_than_the_baseline(runner):

@@ -19,7 +19,9 @@ from automl_agent.search.runner import TrialRunner, Work, ranked
 KEPT = 12
 """Trials at full fidelity that the ensemble chooses from, and that stay in the state."""
 PUBLISH_EVERY = 4.0
-"""Seconds between two bundles of the best so far: building one costs about half a second."""
+"""Seconds between two bundles of the best so far."""
+PUBLISH_SHARE = 6
+"""A bundle is built only where so many times of what the last one took are left."""
 
 
 def implement(state: State, stage: Stage) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     search = Search(
         runner,
         until=until,
-        on_better=_publisher(stage, runner, state, progress),
+        on_better=_publisher(stage, runner, state, progress, until),
         spaces=_spaces(state),
         late=_late(state),
     )
@@ -98,14 +100,19 @@ def _probes(state: State) -> list[Trial]:
     return [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] in chosen]
 
 
-def _publisher(stage: Stage, runner: TrialRunner, state: State, progress: dict[str, float]) -> Callable[[Trial], None]:
-    """Puts a better single model in place, now and then."""
-    last = [time.monotonic() - PUBLISH_EVERY]
+def _publisher(
+    stage: Stage, runner: TrialRunner, state: State, progress: dict[str, float], until: float
+) -> Callable[[Trial], None]:
+    """Puts a better single model in place, now and then; not shortly before `until`, when the solution is built."""
+    last, took = time.monotonic() - PUBLISH_EVERY, 1.0
 
     def on_better(trial: Trial) -> None:
+        nonlocal last, took
         progress[f"{stage.clock.spent():.2f}"] = trial.score or 0.0
-        if time.monotonic() - last[0] >= PUBLISH_EVERY:
+        started = time.monotonic()
+        if started - last >= PUBLISH_EVERY and until - started > PUBLISH_SHARE * took:
             publish_single(stage, runner, trial, state["out"], "best")
-            last[0] = time.monotonic()
+            last = time.monotonic()
+            took = last - started
 
     return on_better
