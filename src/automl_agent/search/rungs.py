@@ -22,9 +22,9 @@ def full_fidelity(profile: DataProfile) -> Fidelity:
 def full_cost(trial: Trial, profile: DataProfile) -> float:
     """Seconds on one core that a probed trial will take at full fidelity, extrapolated from its fits and predictions.
 
-    Every training row is predicted once; what neighbours are asked for grows with the rows that are known, too. Fit time
-    grows with rows to the power of 0.8: measured .4 to .8 on diamonds from 3,000 to 29,000 rows, fixed costs
-    and early stopping included.
+    Every training row is predicted once; what neighbours are asked for grows with the rows that are known, too. Time
+    grows with rows to the power of 0.8: fits measured .4 to .8 on diamonds from 3,000 to 29,000 rows, fixed costs and
+    early stopping included.
     """
     rows = profile.rows_train * max(profile.folds - 1, 1) / profile.folds
     growth: float = max(1.0, rows / (trial.fidelity.rows or rows)) ** 0.8
