@@ -9,7 +9,7 @@ export LANGGRAPH_STRICT_MSGPACK = true
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q -e ".[catboost,text,images]" --group dev
+	$(BIN)/python -m pip install -q -e ".[catboost,knowledge,text,images]" --group dev
 	touch $@
 
 demo: $(VENV)/.installed

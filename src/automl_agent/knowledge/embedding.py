@@ -1,7 +1,7 @@
-"""Texts as vectors, offline and without a model file: hashed terms weighted by how rare they are.
+"""Texts as vectors: hashed terms weighted by how rare they are, alone or side by side with an embedding of meaning.
 
-`Embedding` is the seam: anything with `embed_documents` and `embed_query`, so every LangChain embeddings object, takes
-the place of `HashedWords`. An attribute `name` tells versions apart; other names mean other vectors.
+`Embedding` is the seam: anything with `embed_documents` and `embed_query`, so every LangChain embeddings object. An
+attribute `name` tells versions apart; other names mean other vectors.
 """
 
 from __future__ import annotations
@@ -111,3 +111,29 @@ class HashedWords:
 def _kind_weight(term: str) -> float:
     """Concepts count more than words, letters less: they only help where a word was bent or misspelt."""
     return {"=": 1.9, "#": 0.15}.get(term[0], 1.0)
+
+
+class Fused:
+    """Two embeddings side by side: the cosine of two fused vectors is the weighted mean of both cosines.
+
+    So that one collection, one search and one measure of likeness serve both.
+    """
+
+    def __init__(self, dense: Embedding, words: HashedWords, weight: float) -> None:
+        """`weight`, between 0 and 1, is that of `dense`."""
+        self._parts = ((dense, math.sqrt(weight)), (words, math.sqrt(1 - weight)))
+        self.kind = f"{embedding_name(dense)}+{words.kind}"
+        self.name = f"{embedding_name(dense)}+{words.name}-{weight:g}"
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        found = [[scaled(vector, factor) for vector in part.embed_documents(texts)] for part, factor in self._parts]
+        return [[*one, *other] for one, other in zip(*found, strict=True)]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [value for part, factor in self._parts for value in scaled(part.embed_query(text), factor)]
+
+
+def scaled(vector: Sequence[float], length: float = 1.0) -> list[float]:
+    """The vector with this length; one of zeros stays as it is."""
+    factor = length / (math.sqrt(sum(value * value for value in vector)) or 1.0)
+    return [float(value) * factor for value in vector]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from automl_agent.knowledge.embedding import Embedding, embedding_name, slug
+from automl_agent.knowledge.embedding import Embedding, embedding_name, scaled, slug
 from automl_agent.knowledge.ranking import Hit, document
 from automl_agent.records import Note
 
@@ -55,7 +54,7 @@ class MemoryIndex:
 
     def update(self, notes: Sequence[Note]) -> Changes:
         vectors = self.embedding.embed_documents([document(note) for note in notes])
-        self._rows = [(note, unit(vector)) for note, vector in zip(notes, vectors, strict=True)]
+        self._rows = [(note, scaled(vector)) for note, vector in zip(notes, vectors, strict=True)]
         return Changes(added=len(notes), changed=0, removed=0, kept=0)
 
     def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
@@ -137,18 +136,12 @@ class ChromaIndex:
     def _add(self, notes: Sequence[Note], vectors: Sequence[Sequence[float]], digests: dict[str, str]) -> None:
         self._collection.add(
             ids=[note.id for note in notes],
-            embeddings=[unit(vector) for vector in vectors],
+            embeddings=[scaled(vector) for vector in vectors],
             documents=[note.title for note in notes],
             metadatas=[
                 {"digest": digests[note.id], "kind": note.kind, "families": list(note.families)} for note in notes
             ],
         )
-
-
-def unit(vector: Sequence[float]) -> list[float]:
-    """The vector with length one."""
-    length = math.sqrt(sum(value * value for value in vector)) or 1.0
-    return [float(value) / length for value in vector]
 
 
 def _digest(note: Note, embedding: str) -> str:

@@ -30,6 +30,21 @@ _FACTS: tuple[tuple[str, str, str], ...] = (
     ("dates", ">= 1", "date columns"),
     ("texts", ">= 1", "free-text columns"),
     ("budget", "<= 120", "short time budget"),
+    ("characters", "<= 200", "short texts of a sentence"),
+    ("characters", ">= 2000", "long documents"),
+    ("side", "<= 40", "small images of few pixels"),
+    ("side", ">= 224", "photographs of high resolution"),
+    ("series", "<= 1", "a single series"),
+    ("series", ">= 20", "many series"),
+    ("length", "<= 60", "short series with few observations"),
+    ("horizon", ">= 24", "many steps ahead"),
+    ("known_columns", ">= 1", "covariates known in advance"),
+    ("homophily", "<= 0.5", "heterophily, neighbours differ in label"),
+    ("homophily", ">= 0.7", "homophily, neighbours share labels"),
+    ("labelled_share", "<= 0.1", "few labelled nodes"),
+    ("isolated_share", ">= 0.1", "isolated nodes without edges"),
+    ("features", "<= 0", "nodes without features"),
+    ("directed", ">= 1", "directed edges"),
 )
 
 

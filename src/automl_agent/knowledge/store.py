@@ -17,15 +17,18 @@ from types import TracebackType
 from typing import Any
 
 from automl_agent.errors import InputError
-from automl_agent.knowledge.embedding import Embedding, HashedWords, embedding_name
-from automl_agent.knowledge.index import Changes, ChromaIndex, Index, MemoryIndex, StoreError, unit
+from automl_agent.knowledge.embedding import Embedding, Fused, HashedWords, embedding_name, scaled
+from automl_agent.knowledge.index import Changes, ChromaIndex, Index, MemoryIndex, StoreError
 from automl_agent.knowledge.lock import exclusive
 from automl_agent.knowledge.notes import default_folder, load_notes, note_files, read_note
 from automl_agent.knowledge.ranking import document, facts, ranked
+from automl_agent.knowledge.sentences import Sentences
 from automl_agent.records import Note
 
-FACTS_WEIGHT = 0.4
+FACTS_WEIGHT = 0.2
 """Weight of the measured facts beside the words of a query."""
+DENSE_WEIGHT = 0.35
+"""Weight of the sentence embedding's likeness beside that of words."""
 RELEARN = 0.25
 """Share of notes that may be new before the weights of terms are learned anew and everything is embedded again."""
 LOCK_SECONDS = 10.0
@@ -38,7 +41,8 @@ class KnowledgeStore:
 
     `home` is the folder of the library's working files; the store lies in `home/knowledge`, the user's own notes in
     `home/knowledge/notes`, where a note of the same name replaces one of the library. `embedding` is any object with
-    `embed_documents` and `embed_query`; by default hashed words, which need no model file and no network.
+    `embed_documents` and `embed_query`; by default a sentence embedding (extra `knowledge`) beside hashed words, which
+    alone need no model file. Neither needs a network.
     """
 
     def __init__(self, home: Path, folder: Path | None = None, embedding: Embedding | None = None) -> None:
@@ -138,7 +142,7 @@ class KnowledgeStore:
         notes = self.notes()
         self.root.mkdir(parents=True, exist_ok=True)
         with exclusive(self.root / "lock", LOCK_SECONDS):
-            embedding = self._given or self._lexicon(notes, rebuild)
+            embedding = self._given or self._usual(notes, rebuild)
             try:
                 index, changes = self._filled(notes, embedding, rebuild)
             except StoreError:
@@ -151,7 +155,7 @@ class KnowledgeStore:
 
     def _filled(self, notes: tuple[Note, ...], embedding: Embedding, rebuild: bool) -> tuple[Index, Changes]:
         """The store on disk, holding these notes; emptied first when it is to be rebuilt."""
-        kind = embedding.kind if isinstance(embedding, HashedWords) else embedding_name(embedding)
+        kind = getattr(embedding, "kind", None) or embedding_name(embedding)
         index = ChromaIndex(self.root / "chroma", embedding, kind)
         try:
             if rebuild:
@@ -161,6 +165,12 @@ class KnowledgeStore:
             with suppress(Exception):
                 index.close()
             raise
+
+    def _usual(self, notes: tuple[Note, ...], rebuild: bool) -> Embedding:
+        """Meaning and words side by side; words alone where the package of the sentence embedding is not installed."""
+        words = self._lexicon(notes, rebuild)
+        sentences = Sentences.installed()
+        return words if sentences is None else Fused(sentences, words, DENSE_WEIGHT)
 
     def _lexicon(self, notes: tuple[Note, ...], rebuild: bool) -> HashedWords:
         """The saved weights of terms, learned anew when too many notes were not there at the time."""
@@ -210,8 +220,8 @@ class KnowledgeStore:
 
 def _query_vector(embedding: Embedding, words: str, measured: str) -> list[float]:
     """Direction of the words, bent towards what was measured."""
-    vector = unit(embedding.embed_query(words))
+    vector = scaled(embedding.embed_query(words))
     if not measured:
         return vector
-    other = unit(embedding.embed_query(measured))
-    return unit([a + FACTS_WEIGHT * b for a, b in zip(vector, other, strict=True)])
+    other = scaled(embedding.embed_query(measured))
+    return scaled([a + FACTS_WEIGHT * b for a, b in zip(vector, other, strict=True)])
