@@ -69,6 +69,13 @@ def test_a_note_that_applies_moves_its_model_forward_and_is_cited():
     assert silent.notes == ()
 
 
+def test_what_many_notes_praise_is_the_first_bet_of_one_plan_only():
+    notes = tuple(Note(id=f"n{place}", title="Boosting wins", kind="kaggle", source="s", families=(FAMILY.name,),
+                       models=("lightgbm",), applies=True) for place in range(5))  # fmt: skip
+    first = [plan.models[0] for plan in make_plans(brief(notes=notes))]
+    assert first[0] == "lightgbm" and len(set(first)) == 3
+
+
 def test_a_revision_runs_configurations_that_were_not_run():
     done = [
         trial(name, 0.5 + index / 100, FAMILY.candidates()[name].portfolio[0], ("interactions",))

@@ -55,11 +55,12 @@ def make_plans(brief: Briefing) -> tuple[Plan, ...]:
 
 def _first_round(brief: Briefing) -> list[Plan]:
     outlines = _fitted(brief)
-    plans = []
+    plans: list[Plan] = []
     for index in range(brief.count):
         outline, own = outlines[index % len(outlines)]
         turn = index // len(outlines)  # more plans than outlines: the same idea with other configurations
-        plans.append(_informed(brief, outline, turn if own else index))
+        bets = frozenset(plan.models[0] for plan in plans)
+        plans.append(_informed(brief, outline, turn if own else index, bets))
     return plans
 
 
@@ -83,12 +84,16 @@ def _fitted(brief: Briefing) -> list[tuple[Blueprint, bool]]:
     return fitted
 
 
-def _informed(brief: Briefing, outline: Blueprint, turn: int) -> Plan:
-    """Let the notes that hold on these data speak: their models move to the front, their steps are measured too."""
+def _informed(brief: Briefing, outline: Blueprint, turn: int, bets: frozenset[str]) -> Plan:
+    """Let the notes that hold on these data speak: their models move to the front, their steps are measured too.
+
+    But a model that an earlier plan bets on first (`bets`) stays behind: what many notes praise must not make all plans
+    one.
+    """
     useful = [note for note in brief.notes if note.applies]
     cited = [note for note in useful if set(note.models) & set(outline.models) or set(note.steps) & set(outline.steps)]
     praised = [name for note in cited for name in note.models if name in outline.models]
-    models = sorted(outline.models, key=lambda name: -praised.count(name))
+    models = sorted(outline.models, key=lambda name: (name in bets, -praised.count(name)))
     steps = list(outline.steps)
     for note in cited:
         steps += [step for step in note.steps if step in brief.steps and step not in steps]
