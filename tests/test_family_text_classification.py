@@ -551,6 +551,7 @@ def test_a_whole_run_on_a_folder(place):
     assert out["bundle"].retrain.ok, out["bundle"].retrain.text
     page = Path(report.report).read_text(encoding="utf-8")
     assert "Words of text" in page and "Confusion matrix" in page
+    assert "Kappa" in page and "Qwk" not in page, "the classes have no order"
     predictions = pd.read_csv(report.predictions)
     assert (predictions["truth"] == predictions["prediction"]).mean() == pytest.approx(report.score)
 

@@ -180,6 +180,15 @@ def test_plans_that_had_no_time_are_not_planned_anew(runner):
     assert not _only_late({}, [plan])
 
 
+@pytest.mark.parametrize(("error", "late"), [
+    ("out of time", True), ("cancelled: The job was cancelled.", True), ("error: TimeoutError: 4 s are needed", True),
+    ("ValueError: column 'cancelled' holds text", False), ("", False),
+])  # fmt: skip
+def test_only_want_of_time_makes_a_trial_late(error, late):
+    fidelity = Fidelity(rows=0, folds=2)
+    assert Trial(id="t", plan="p", candidate="linear", fidelity=fidelity, error=error).late is late
+
+
 def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):
     """Another kind of model is worth more than tuning; what has a score already is not trained again."""
     (probe,) = runner.run([Work(CandidateChoice(candidate="linear", params=POOR), (), "p", "test")],

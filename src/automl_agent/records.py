@@ -411,8 +411,9 @@ class Trial(Record):
 
     @property
     def late(self) -> bool:
-        """Whether it was given up, or not begun, for want of time."""
-        return any(said in self.error for said in ("out of time", "TimeoutError", "cancelled"))
+        """Whether it was given up, or not begun, for want of time. The beginning decides: an error may quote a column
+        that is called "cancelled"."""
+        return self.error.startswith(("out of time", "cancelled: ", "TimeoutError", "error: TimeoutError"))
 
 
 class ConstraintCheck(Record):

@@ -2,8 +2,8 @@
 
 Reimers and Gurevych (2019), arXiv 1908.10084; the network is that of Wang et al. (2020), arXiv 2002.10957. The file
 comes from a small publisher: nothing of it is read unless its checksum is the known one. `minilm_tokenizer.json` is the
-tokenizer of the same model (Apache-2.0), which the package lacks. Reading the shipped notes would take half a minute of
-every first use, so their vectors are shipped, too: `python -m automl_agent.knowledge.sentences` writes them.
+tokenizer of the same model (Apache-2.0), which the package lacks. Reading the shipped notes would take seconds of every
+first use, so their vectors are shipped, too: `python -m automl_agent.knowledge.sentences` writes them.
 """
 
 from __future__ import annotations
