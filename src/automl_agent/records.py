@@ -240,6 +240,8 @@ class Note(Record):
     """Names of candidates that the note suggests."""
     steps: tuple[str, ...] = ()
     """Names of data steps that the note suggests."""
+    questions: tuple[str, ...] = ()
+    """What a user might say who needs this note, in words that the note does not use."""
     text: str = ""
     relevance: float = 0.0
     applies: bool = True

@@ -49,6 +49,8 @@ class Front(BaseModel):
     """Conditions on meta-features, all of which must hold: `{"rows": ">= 1000, <= 50000"}`."""
     models: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    """What users might say who need this note, in their words: it is found by these, too."""
     cautions: tuple[str, ...] = ()
     evidence: str = ""
     """One sentence with the figures that the source gives."""
@@ -82,6 +84,7 @@ def read_note(path: Path) -> Note:
         when=front.when,
         models=front.models,
         steps=front.steps,
+        questions=front.questions,
         text="\n\n".join([body, *_remarks(front)]),
     )
 
