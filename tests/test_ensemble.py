@@ -210,3 +210,33 @@ def test_a_lone_odd_clustering_is_not_chosen_for_its_index(tmp_path: Path) -> No
     assert chosen(0.01) == "usual"
     assert chosen(0.2) == "odd"
     assert chosen(0.01, "silhouette") == "odd"
+
+
+def test_what_each_candidate_brings_is_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    truth = rng.normal(size=2000)
+    predictions = {name: truth + rng.normal(scale=scale, size=2000) for name, scale in {"a": 0.4, "b": 0.6}.items()}
+    draft = composed(tmp_path, truth, predictions, {name: name for name in predictions})
+    blend = rmse(truth, combine(predictions, draft.weights))
+    assert draft.gains["a"] == pytest.approx(rmse(truth, predictions["b"]) - blend)
+    assert draft.gains["a"] > draft.gains["b"] > 0
+    alone = composed(tmp_path, truth, {"a": truth, "b": predictions["b"]}, {"a": "a", "b": "b"})
+    assert alone.weights == {"a": 1.0} and alone.gains == {"a": pytest.approx(rmse(truth, predictions["b"]))}
+    assert composed(tmp_path, truth, {"a": truth}, {"a": "a"}).gains == {}
+
+
+def test_a_candidate_without_which_the_blend_is_better_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever chose the weights: what does not help does not stay."""
+    rng = np.random.default_rng(9)
+    truth = rng.normal(size=2000)
+    predictions = {"good": truth + rng.normal(scale=0.1, size=2000), "noise": rng.normal(size=2000)}
+    monkeypatch.setattr(
+        "automl_agent.search.compose.select", lambda shown, *_, **__: dict.fromkeys(shown, 1 / len(shown))
+    )
+    monkeypatch.setattr(
+        "automl_agent.search.compose.leaders", lambda shown, *_, **__: dict.fromkeys(shown, 1 / len(shown))
+    )
+    draft = composed(tmp_path, truth, predictions, {name: name for name in predictions})
+    assert draft.weights == {"good": 1.0}

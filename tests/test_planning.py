@@ -102,3 +102,21 @@ def test_a_revision_for_latency_begins_with_the_lightest_model():
 
 def test_plans_are_the_same_for_the_same_seed():
     assert make_plans(brief(count=6)) == make_plans(brief(count=6))
+
+
+def test_each_plan_says_why_it_does_without_a_note():
+    given = {"title": "t", "kind": "paper", "source": "s", "families": (FAMILY.name,)}
+    notes = (
+        Note(id="used", models=("lightgbm",), **given),
+        Note(
+            id="other-data", models=("lightgbm",), applies=False, unmet="it is about rows >= 50000, here 800", **given
+        ),
+        Note(id="not-allowed", models=("catboost",), **given),
+        Note(id="silent", **given),
+    )
+    allowed = tuple(name for name in ALLOWED if name != "catboost")
+    for plan in make_plans(brief(notes=notes, allowed=allowed)):
+        assert {*plan.notes, *plan.rejected} == {note.id for note in notes}
+        assert plan.rejected["other-data"] == "it is about rows >= 50000, here 800"
+        assert plan.rejected["not-allowed"].startswith("catboost can do nothing here")
+        assert plan.rejected["silent"] == "it suggests no model and no data step"

@@ -225,13 +225,22 @@ class DataProfile(Record):
 # ---------------------------------------------------------------- knowledge and plans
 
 
+class CandidateChoice(Record):
+    """A candidate with the parameters that it shall be tried with."""
+
+    candidate: str
+    """Name of a candidate of the task family, or the path of a candidate file."""
+    params: Params = Field(default_factory=dict)
+    reason: str = ""
+
+
 class Note(Record):
     """A cited piece of knowledge: when it applies, and what it suggests."""
 
     id: str
     title: str
     kind: str
-    """`paper`, `kaggle`, `practice`, ..."""
+    """`paper`, `kaggle`, `practice`, or `experience`: what earlier runs on similar data measured."""
     source: str
     families: tuple[str, ...]
     when: dict[str, str] = Field(default_factory=dict)
@@ -240,21 +249,16 @@ class Note(Record):
     """Names of candidates that the note suggests."""
     steps: tuple[str, ...] = ()
     """Names of data steps that the note suggests."""
+    choices: tuple[CandidateChoice, ...] = ()
+    """Configurations that scored best on similar data; only experience has them."""
     questions: tuple[str, ...] = ()
     """What a user might say who needs this note, in words that the note does not use."""
     text: str = ""
     relevance: float = 0.0
     applies: bool = True
     """Whether the conditions hold on the measured profile."""
-
-
-class CandidateChoice(Record):
-    """A candidate with the parameters that it shall be tried with."""
-
-    candidate: str
-    """Name of a candidate of the task family, or the path of a candidate file."""
-    params: Params = Field(default_factory=dict)
-    reason: str = ""
+    unmet: str = ""
+    """The condition that does not hold, and what was measured."""
 
 
 class Plan(Record):
@@ -272,6 +276,8 @@ class Plan(Record):
     """Configurations that must be tried as they are."""
     notes: tuple[str, ...] = ()
     """Ids of the notes that the plan rests on."""
+    rejected: dict[str, str] = Field(default_factory=dict)
+    """Ids of the other notes that were found, with the reason why the plan does without them."""
     features: tuple[str, ...] = ()
     """Ideas for new columns, in words: a language model writes them as a feature module."""
     architecture: str = ""
@@ -467,6 +473,9 @@ class Solution(Record):
     """Cross-fitted out-of-fold score: weights and threshold were fitted without the scored fold."""
     others: dict[str, float] = Field(default_factory=dict)
     """Further metrics that constraints ask for, cross-fitted alike."""
+    gains: dict[str, float] = Field(default_factory=dict)
+    """Candidate of a member -> by how much the out-of-fold score is worse without it (of a single member: than with the
+    next best candidate in its place). All are positive or zero: what does not help is left out."""
     interval: tuple[float, float] | None = None
     threshold: float | tuple[float, ...] | None = None
     """For metrics on labels. Two classes: the probability from which on the positive one is answered. More: weights of
@@ -626,6 +635,35 @@ class Earlier(Record):
     """How many of this run's trials an earlier run had trained: no time was spent on them."""
 
 
+class Suggestion(Record):
+    """What a note suggested, and what measuring it said."""
+
+    name: str
+    """Of a candidate or a data step."""
+    kind: Literal["model", "step"]
+    outcome: Literal["kept", "not better", "failed", "not tried"]
+    """`kept`: it is part of the solution, and the out-of-fold score is better for it."""
+    score: float | None = None
+    """Best out-of-fold score of a trial with it."""
+    gain: float | None = None
+    """By how much the out-of-fold score is better with it: in the solution for a model, on the plan's probe for a
+    step."""
+
+
+class NoteUse(Record):
+    """A note that was found for a run, and what became of it."""
+
+    note: str
+    title: str
+    source: str
+    kind: str
+    plans: tuple[str, ...] = ()
+    """Ids of the plans that rest on it."""
+    reason: str = ""
+    """Why no plan does."""
+    suggestions: tuple[Suggestion, ...] = ()
+
+
 class Report(Record):
     """The result of a run: the object that `--json` prints."""
 
@@ -642,6 +680,8 @@ class Report(Record):
     """The scores on the locked test by each column that was asked for."""
     constraints: tuple[ConstraintCheck, ...] = ()
     plans: tuple[dict[str, str | float | list[str] | None], ...] = ()
+    knowledge: tuple[NoteUse, ...] = ()
+    """The notes that were found, most relevant first, and what each of them brought."""
     revisions: int = 0
     bundle: str | None = None
     predictions: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +24,9 @@ class Settings(BaseModel):
     plans: int = Field(default=3, ge=1, le=8, description="Number of plans made in each round.")
     max_revisions: int = Field(default=2, ge=0, le=5, description="How often what was missed goes back to planning.")
     retrieval: bool = Field(default=True, description="Let plans rest on notes of the knowledge base.")
+    experience: Literal["on", "read", "off"] = Field(
+        default="on", description="Learn from finished runs in this home: on, read (use it, add nothing), off."
+    )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."

@@ -142,6 +142,7 @@ def build(
         metric=runner.task.metric,
         score=draft.score,
         others=dict(draft.others),
+        gains={name: float(f"{gain:.6g}") for name, gain in draft.gains.items()},
         interval=draft.interval,
         threshold=draft.threshold,
         latency_ms=round(float(measured["latency_ms"]), 3),

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl_agent.records import CandidateChoice, DataProfile, Evidence, Note, Params, Plan, TaskSpec, Trial
-from automl_agent.search.space import narrowed, sampled
+from automl_agent.search.space import narrowed, sampled, within
 from automl_agent.tasks.family import Blueprint, TaskFamily, loss
 
 if TYPE_CHECKING:
     from automl_agent.agents.language_model import LanguageModel
+
+
+STEPS = 7
+"""Data steps of a plan at most: each is measured."""
+PROVEN = 2
+"""Configurations that a plan takes over from similar data at most."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,35 @@ class Briefing:
 def make_plans(brief: Briefing) -> tuple[Plan, ...]:
     """Plans for a first round, or for a revision aimed at what failed."""
     drafts = _first_round(brief) if brief.revision == 0 else _revision(brief)
-    return tuple(_numbered(brief, index, plan) for index, plan in enumerate(drafts))
+    return with_reasons(brief, [_numbered(brief, index, plan) for index, plan in enumerate(drafts)])
+
+
+def with_reasons(brief: Briefing, plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """The plans of a first round, each with the reason why it does without the notes that it does not rest on."""
+    if brief.revision:
+        return tuple(plans)
+    return tuple(
+        plan.model_copy(
+            update={"rejected": {note.id: _reason(brief, plan, note, plans)
+                                 for note in brief.notes if note.id not in plan.notes}}
+        )
+        for plan in plans
+    )  # fmt: skip
+
+
+def _reason(brief: Briefing, plan: Plan, note: Note, plans: Sequence[Plan]) -> str:
+    if not note.applies:
+        return note.unmet or "its conditions do not hold on these data"
+    suggested = (*note.models, *note.steps)
+    usable = [name for name in suggested if name in brief.allowed or name in brief.steps]
+    if not suggested:
+        return "it suggests no model and no data step"
+    if not usable:
+        return f"{', '.join(suggested)} can do nothing here, or may not be used"
+    elsewhere = [other.id for other in plans if note.id in other.notes]
+    if elsewhere:
+        return f"{', '.join(usable)}: for plan {', '.join(elsewhere)}"
+    return f"{', '.join(usable)}: not among what this plan bets on"
 
 
 # ---------------------------------------------------------------- first round
@@ -59,8 +93,7 @@ def _first_round(brief: Briefing) -> list[Plan]:
     for index in range(brief.count):
         outline, own = outlines[index % len(outlines)]
         turn = index // len(outlines)  # more plans than outlines: the same idea with other configurations
-        bets = frozenset(plan.models[0] for plan in plans)
-        plans.append(_informed(brief, outline, turn if own else index, bets))
+        plans.append(_informed(brief, outline, turn if own else index, plans))
     return plans
 
 
@@ -84,12 +117,13 @@ def _fitted(brief: Briefing) -> list[tuple[Blueprint, bool]]:
     return fitted
 
 
-def _informed(brief: Briefing, outline: Blueprint, turn: int, bets: frozenset[str]) -> Plan:
-    """Let the notes that hold on these data speak: their models move to the front, their steps are measured too.
+def _informed(brief: Briefing, outline: Blueprint, turn: int, before: Sequence[Plan]) -> Plan:
+    """Let the notes that hold on these data speak: their models move to the front, their steps are measured too, and
+    what scored best on similar data is tried as it is.
 
-    But a model that an earlier plan bets on first (`bets`) stays behind: what many notes praise must not make all plans
-    one.
+    But a model that an earlier plan bets on first stays behind: what many notes praise must not make all plans one.
     """
+    bets = {plan.models[0] for plan in before}
     useful = [note for note in brief.notes if note.applies]
     cited = [note for note in useful if set(note.models) & set(outline.models) or set(note.steps) & set(outline.steps)]
     praised = [name for note in cited for name in note.models if name in outline.models]
@@ -97,21 +131,42 @@ def _informed(brief: Briefing, outline: Blueprint, turn: int, bets: frozenset[st
     steps = list(outline.steps)
     for note in cited:
         steps += [step for step in note.steps if step in brief.steps and step not in steps]
-    choices: tuple[CandidateChoice, ...] = ()
+    choices = _proven(brief, cited, models, before)
     if turn:
         rng = random.Random(brief.seed * 1000 + turn)
-        choices = tuple(_variation(brief, name, rng, f"variation {turn}") for name in models[:2])
+        choices += [_variation(brief, name, rng, f"variation {turn}") for name in models[:2]]
     return Plan(
         id="",
         title=outline.title + (f", variation {turn}" if turn else ""),
         hypothesis=outline.hypothesis,
-        steps=tuple(steps[:7]),
+        steps=tuple(steps[:STEPS]),
         models=tuple(models),
         emphasis=outline.emphasis,
-        choices=choices,
-        notes=tuple(note.id for note in cited[:4]),
+        choices=tuple(choices),
+        notes=tuple(note.id for note in cited),
         differs=f"bets on {', '.join(models[:3])}; measures {', '.join(steps[:4]) or 'no extra step'}",
     )
+
+
+def _proven(
+    brief: Briefing, notes: Sequence[Note], models: Sequence[str], before: Sequence[Plan]
+) -> list[CandidateChoice]:
+    """Configurations that scored best on similar data, nearest data first, which no earlier plan tries already.
+
+    They come from a file that others may have written: what the candidate's space does not know is left out.
+    """
+    known = [(choice.candidate, choice.params) for plan in before for choice in plan.choices]
+    found: list[CandidateChoice] = []
+    for note in notes:
+        for choice in note.choices:
+            if choice.candidate not in models:
+                continue
+            candidate = brief.family.candidates()[choice.candidate]
+            params = {**candidate.portfolio[0], **within(candidate.space, choice.params)}
+            if params not in candidate.portfolio and (choice.candidate, params) not in known:
+                known.append((choice.candidate, params))
+                found.append(choice.model_copy(update={"params": params}))
+    return found[:PROVEN]
 
 
 # ---------------------------------------------------------------- revisions

@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_looks(commands)
     _add_bench(commands)
     _add_knowledge(commands)
+    _add_experience(commands)
     return parser
 
 
@@ -97,6 +98,8 @@ def _add_run(commands: Commands[Parser]) -> None:
         "--plan-only", action="store_true", default=None, help="show understanding and plans, train nothing"
     )
     course.add_argument("--no-retrieval", action="store_true", default=None, help="plan without the knowledge base")
+    course.add_argument("--experience", choices=("on", "read", "off"), help="what earlier runs on other data measured: "
+                        "use and extend it (on), use it only (read), neither (off)")  # fmt: skip
     course.add_argument("--approve", action="store_true", default=None, help="ask before the costly part")
     course.add_argument("--resume", metavar="RUN", help="continue a run: its id, or 'last'")
     course.add_argument("--answer", metavar="TEXT", help="answer to the question that a run stopped at")
@@ -207,6 +210,22 @@ def _add_knowledge(commands: Commands[Parser]) -> None:
     add.add_argument("path", metavar="PATH")
     sync = actions.add_parser("sync", help="bring the index up to date with its notes")
     for parser in (build, search, add, sync):
+        _home(parser)
+        _json(parser)
+
+
+def _add_experience(commands: Commands[Parser]) -> None:
+    experience = _command(commands, "experience", "experience:experience", "what earlier runs measured, by hand")
+    actions = experience.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="show what is kept")
+    export = actions.add_parser("export", help="write all of it to a file")
+    load = actions.add_parser("import", help="take over what export wrote")
+    for parser in (export, load):
+        parser.add_argument("file", metavar="FILE")
+    forget = actions.add_parser("forget", help="delete what is kept of some data, or all")
+    forget.add_argument("ids", nargs="*", metavar="ID", help="as list names them")
+    forget.add_argument("--all", action="store_true", help="delete everything")
+    for parser in (listing, export, load, forget):
         _home(parser)
         _json(parser)
 

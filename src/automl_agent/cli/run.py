@@ -39,7 +39,8 @@ Build = Callable[..., Any]
 NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
 """Options that name one thing, as the fields of a request do."""
 REQUEST_OPTIONS = ("words", "based_on", "data", "test_data", *NAMED, "ignore", "by", "set")
-SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out")
+SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out",
+                    "experience")  # fmt: skip
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 

@@ -173,6 +173,7 @@ def run_entry(entry: Entry, setup: Setup, out: Path, home: Path, build: Build) -
         trials=setup.trials,
         plans=setup.plans,
         retrieval=setup.retrieval,
+        experience="off",  # the order of the sentences must not decide
         max_revisions=2 if setup.verification else 0,
         seed=setup.seed,
         base_url=setup.base_url,

@@ -144,6 +144,27 @@ class ChromaIndex:
         )
 
 
+class ChromaFiles:
+    """A collection of vectors that are handed over, in an embedded Chroma store. The caller holds the folder's lock.
+
+    Raises:
+        StoreError: Chroma cannot open its files.
+    """
+
+    def __init__(self, folder: Path, name: str, *, space: str = "cosine") -> None:
+        _check(folder / "chroma.sqlite3")
+        chromadb, function = _chroma()
+        settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
+        with _translated(folder):
+            self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
+            self.collection = self._client.get_or_create_collection(
+                name, embedding_function=function(_not_given), configuration={"hnsw": {"space": space}}
+            )
+
+    def close(self) -> None:
+        self._client.close()
+
+
 def _digest(note: Note, embedding: str) -> str:
     return hashlib.sha256(f"{embedding}\n{note.model_dump_json()}".encode()).hexdigest()
 

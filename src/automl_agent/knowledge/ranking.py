@@ -63,15 +63,25 @@ def facts(meta: Mapping[str, float]) -> str:
 
 
 def document(note: Note) -> str:
-    """What of a note is embedded: the title counts twice, its conditions are put into words."""
+    """What of a note is embedded: the title counts twice, what users ask comes early (a sentence embedding reads the
+    beginning only), and its conditions are put into words."""
     edges = {name: float(condition.split(",")[0].strip("<>= ")) for name, condition in note.when.items()}
     names = " ".join((*note.models, *note.steps)).replace("_", " ")
-    return ". ".join([note.title, note.title, facts(edges), names, note.text])
+    return ". ".join([note.title, note.title, *note.questions, facts(edges), names, note.text])
 
 
 def applies(note: Note, meta: Mapping[str, float]) -> bool:
     """Whether all conditions hold; without any measurement nothing speaks against a note."""
-    return not meta or all(holds(condition, meta.get(name)) for name, condition in note.when.items())
+    return not meta or not unmet(note, meta)
+
+
+def unmet(note: Note, meta: Mapping[str, float]) -> str:
+    """The first condition that does not hold, and what was measured; empty where all hold."""
+    for name, condition in note.when.items():
+        if not holds(condition, meta.get(name)):
+            measured = f"{meta[name]:.4g}" if name in meta else "not measured"
+            return f"it is about {name} {condition}, here {measured}"
+    return ""
 
 
 def ranked(hits: Sequence[Hit], meta: Mapping[str, float], k: int) -> tuple[Note, ...]:
@@ -80,15 +90,16 @@ def ranked(hits: Sequence[Hit], meta: Mapping[str, float], k: int) -> tuple[Note
     others = [hit for hit in hits if not applies(hit.note, meta)]
     chosen = _chosen(fitting, [], k)
     rest = _chosen(others, chosen, k - len(chosen))
-    return tuple(_judged(hit, True) for hit in chosen) + tuple(_judged(hit, False) for hit in rest)
+    return tuple(_judged(hit) for hit in chosen) + tuple(_judged(hit, unmet(hit.note, meta)) for hit in rest)
 
 
 def _relevance(hit: Hit, meta: Mapping[str, float]) -> float:
     return hit.similarity + (SPECIFIC if meta and hit.note.when else 0.0)
 
 
-def _judged(hit: Hit, fits: bool) -> Note:
-    return hit.note.model_copy(update={"applies": fits, "relevance": round(min(1.0, max(0.0, hit.similarity)), 4)})
+def _judged(hit: Hit, unmet: str = "") -> Note:
+    relevance = round(min(1.0, max(0.0, hit.similarity)), 4)
+    return hit.note.model_copy(update={"applies": not unmet, "unmet": unmet, "relevance": relevance})
 
 
 def _chosen(candidates: Sequence[Hit], before: Sequence[Hit], k: int) -> list[Hit]:

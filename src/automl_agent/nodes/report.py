@@ -11,12 +11,14 @@ from typing import Any
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
 from automl_agent.delivery.subgroups import weak_groups
+from automl_agent.delivery.suggestions import note_uses
 from automl_agent.delivery.summary import requirement
 from automl_agent.errors import AutoMLError
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.nodes.comparing import compared, keep
 from automl_agent.nodes.grade import last_verdict
+from automl_agent.nodes.remembering import remember
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.nodes.telling import modules, told
@@ -42,6 +44,8 @@ def report(state: State, stage: Stage) -> dict[str, Any]:
         out.mkdir(parents=True, exist_ok=True)
         write_durably(out / "result.json", result.model_dump_json(indent=2) + "\n")
     keep(state, stage, result)
+    if state.get("bundle") is not None:
+        remember(state, stage)
     stage.services.executor.release(stage.run_id)
     return {"report": result}
 
@@ -86,6 +90,13 @@ def _delivered(state: State, stage: Stage) -> Report:
         predictions=str(Path(state["out"]) / "predictions.csv"),
         submission=state.get("submission"),
         subgroups=grade.subgroups,
+        knowledge=note_uses(
+            state.get("notes", ()),
+            tuple(state["plans"].values()),
+            _all_trials(state),
+            solution,
+            stage.family(task).metrics[task.metric],
+        ),
         **_common(state, stage),
     )
     result = told(state, stage, result)
@@ -252,6 +263,7 @@ def _content(state: State, stage: Stage, result: Report) -> ReportContent:
         submission=state.get("submission"),
         earlier=result.earlier,
         notes=tuple(state.get("notes", ())),
+        knowledge=result.knowledge,
         plans=tuple(state["plans"].values()),
         results=tuple(state.get("results", {}).values()),
         trials=_all_trials(state),

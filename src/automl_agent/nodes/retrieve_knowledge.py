@@ -1,15 +1,17 @@
-"""Stage 5: notes for data of this kind. A store that fails costs the notes, not the run."""
+"""Stage 5: notes, and what earlier runs measured, for data of this kind. A store that fails costs the notes, not the run."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from automl_agent.knowledge.experience import Experience, data_hash
 from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import DataProfile, Note, TaskSpec
 
 NOTES = 10
+EPISODES = 4
 
 
 def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
@@ -17,13 +19,15 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None and profile is not None
     if not stage.settings.retrieval:
         return {"notes": []}
-    try:
-        notes = _retrieved(task, profile, stage)
-    except Exception as error:  # the boundary to a plug-in: knowledge is a suggestion
-        text = f"No notes were retrieved: {type(error).__name__}: {error}"
-        stage.remark(text, "warning")
-        return {"notes": [], "warnings": {"knowledge": text}}
-    return {"notes": list(notes)}
+    notes: list[Note] = []
+    warnings = {}
+    for name, source in (("knowledge", _retrieved), ("experience", _experienced)):
+        try:
+            notes += source(task, profile, stage)
+        except Exception as error:  # the boundary to a plug-in: knowledge is a suggestion
+            warnings[name] = f"No {name} was retrieved: {type(error).__name__}: {error}"
+            stage.remark(warnings[name], "warning")
+    return {"notes": notes, "warnings": warnings}
 
 
 def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note, ...]:
@@ -33,3 +37,12 @@ def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note
         return stage.services.retriever.retrieve(words, family=task.family, meta=meta, k=NOTES)
     with KnowledgeStore(stage.settings.home_path) as store:
         return store.retrieve(words, family=task.family, meta=meta, k=NOTES)
+
+
+def _experienced(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note, ...]:
+    """What scored best on other data like these; the same data do not count, so that a repeated run repeats."""
+    if stage.settings.experience == "off":
+        return ()
+    return Experience(stage.settings.home_path).similar(
+        task.family, profile.meta, other_than=data_hash(profile), candidates=stage.allowed(task, profile), k=EPISODES
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Constraint, Trial
@@ -40,6 +40,8 @@ class Draft:
     """Cross-fitted: weights and threshold fitted without the scored fold."""
     interval: tuple[float, float]
     others: Mapping[str, float] = field(default_factory=dict)
+    gains: Mapping[str, float] = field(default_factory=dict)
+    """Candidate of a member -> by how much the out-of-fold score is worse without it."""
     spread: Any = None
     """What 90 % prediction intervals are made of (`TaskFamily.spread`)."""
 
@@ -64,6 +66,7 @@ def compose(
         tightness: factor below 1 that shrinks the limits, after a build that measured too much.
         seconds: that there are to fit the members on all rows, where that is what ships.
     """
+    rivals = trials
     if not runner.family.blends:
         trials = _best_affordable(runner, trials, tightness)
     table = _aligned(runner, trials)
@@ -79,13 +82,77 @@ def compose(
     bound = max(1.0, *affordable.values()) if limited else None
     candidates = {trial.id: trial.candidate for trial in trials if trial.id in affordable}
     choice = _Choice(runner, table, candidates, affordable if limited else None, bound, _levels(runner, table))
-    weights, combined = _blended(choice)
+    weights, combined, gains = _gated(choice)
     total = sum(costs[name] for name in weights)
     k = trials[0].fidelity.folds
     shipped = k if total <= 0 else max(1, min(k, int(1.0 / total)))
     if runner.family.ships == "whole":
         shipped = 1
-    return _judged(runner, table, weights, shipped, combined)
+    if not runner.family.blends:
+        gains = _lead(runner, trials[0], rivals)
+    return replace(_judged(runner, table, weights, shipped, combined), gains=gains)
+
+
+def _lead(runner: TrialRunner, best: Trial, rivals: Sequence[Trial]) -> dict[str, float]:
+    """By how much the score of one trial is better than that of the best other candidate, 0 at least."""
+    metric = runner.family.metrics[runner.task.metric]
+    others = [loss(metric, trial.score) for trial in rivals
+              if trial.candidate != best.candidate and trial.score is not None]  # fmt: skip
+    if not others or best.score is None:
+        return {}
+    return {best.candidate: max(0.0, min(others) - loss(metric, best.score))}
+
+
+def _gated(choice: _Choice) -> tuple[dict[str, float], Any, dict[str, float]]:
+    """Weights, cross-fitted blend, and what each candidate brings; one without which the blend is better goes."""
+    weights, combined = _blended(choice)
+    everything = choice.truth(slice(None))
+    for _ in range(len(set(choice.candidates.values()))):
+        worst, worse = min(_losses_without(choice, weights).items(), key=lambda item: item[1], default=("", 0.0))
+        if worse >= 0 or len({choice.candidates[name] for name in weights}) == 1:
+            break
+        rest = replace(choice, candidates={name: own for name, own in choice.candidates.items() if own != worst})
+        other_weights, other = _blended(rest)
+        if choice.loss(everything, other) >= choice.loss(everything, combined):
+            break
+        choice, weights, combined = rest, other_weights, other
+    return weights, combined, _gains(choice, weights)
+
+
+def _without(choice: _Choice, weights: Mapping[str, float], predictions: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What could stand in place of each candidate of a blend: the others in their proportions; for the only one, any
+    trial of another candidate."""
+    instead: dict[str, list[Any]] = {}
+    for candidate in dict.fromkeys(choice.candidates[name] for name in weights):
+        rest = {name: weight for name, weight in weights.items() if choice.candidates[name] != candidate}
+        total = sum(rest.values())
+        instead[candidate] = (
+            [combine(predictions, {name: weight / total for name, weight in rest.items()})]
+            if rest
+            else [predictions[name] for name, other in choice.candidates.items() if other != candidate]
+        )
+    return instead
+
+
+def _losses_without(choice: _Choice, weights: Mapping[str, float]) -> dict[str, float]:
+    """Candidate of a blend -> by how much its loss is higher without it."""
+    predictions, truth = choice.masked(choice.table.folds >= 0)
+    whole = choice.loss(truth, combine(predictions, weights))
+    instead = _without(choice, weights, predictions)
+    return {name: min(choice.loss(truth, one) for one in others) - whole for name, others in instead.items() if others}
+
+
+def _gains(choice: _Choice, weights: Mapping[str, float]) -> dict[str, float]:
+    """Candidate of a blend -> by how much the score in the user's metric is worse without it, 0 at least."""
+    metric = choice.runner.family.metrics[choice.runner.task.metric]
+    predictions, _ = choice.masked(choice.table.folds >= 0)
+    whole = loss(metric, choice.score(combine(predictions, weights)))
+    instead = _without(choice, weights, predictions)
+    return {
+        name: max(0.0, min(loss(metric, choice.score(one)) for one in others) - whole)
+        for name, others in instead.items()
+        if others
+    }
 
 
 def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], shipped: int, combined: Any) -> Draft:
@@ -198,12 +265,17 @@ class _Choice:
 
     def masked(self, mask: Any) -> tuple[dict[str, Any], Any]:
         """Predictions and truth of the masked rows, thinned."""
+        rows = self.thinned(mask)
+        return {name: self.table.predictions[name][rows] for name in self.candidates}, self.truth(rows)
+
+    def thinned(self, mask: Any) -> Any:
+        """The masked rows, or as many of them as weights are fitted on."""
         import numpy as np
 
         rows = np.flatnonzero(mask)
         if len(rows) > MAX_ROWS:
             rows = np.random.default_rng(self.runner.seed).choice(rows, MAX_ROWS, replace=False)
-        return {name: self.table.predictions[name][rows] for name in self.candidates}, self.truth(rows)
+        return rows
 
     def truth(self, rows: Any) -> Any:
         """The truth of rows as `loss` takes it: with `levels`, its last column is the fold."""
@@ -227,6 +299,13 @@ class _Choice:
         score = family.score(metric, truth, prediction, positive=positive, threshold=threshold)
         smooth = TIE_WEIGHT * tie_break(family, metric, truth, prediction, positive)
         return loss(family.metrics[metric], score) + smooth
+
+    def score(self, prediction: Any) -> float:
+        """In the user's metric, of a prediction for all rows as `masked` thins them."""
+        family, metric, positive = self.runner.family, self.runner.task.metric, self.runner.positive
+        truth = self.table.truth[self.thinned(self.table.folds >= 0)]
+        threshold = family.threshold(metric, truth, prediction, positive=positive)
+        return family.score(metric, truth, prediction, positive=positive, threshold=threshold)
 
     def selected(self, mask: Any, bootstraps: int | None = None) -> dict[str, float]:
         """Weights by ensemble selection on the masked rows."""

@@ -28,6 +28,20 @@ def sampled(space: Space, rng: random.Random, low_only: tuple[str, ...] = ()) ->
     return params
 
 
+def within(space: Space, params: Mapping[str, Any]) -> Params:
+    """Of a configuration of whatever origin what the space knows: numbers clipped to their range, unknown names and
+    values of another type left out."""
+    known: Params = {}
+    for name, spec in space.items():
+        value = params.get(name)
+        if spec["type"] == "categorical":
+            known |= {name: value} if value is not None and value in spec["choices"] else {}
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            clipped = min(max(float(value), float(spec["low"])), float(spec["high"]))
+            known[name] = round(clipped) if spec["type"] == "int" else clipped
+    return known
+
+
 def narrowed(space: Space, around: Mapping[str, Any], width: float) -> dict[str, dict[str, Any]]:
     """The space cut down to `width` (share of the range) around a configuration; categories stay as they are."""
     result: dict[str, dict[str, Any]] = {}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from automl_agent.agents.data_view import data_facts, model_facts, significant, veil_of
-from automl_agent.agents.planner import Briefing, make_plans
+from automl_agent.agents.planner import Briefing, make_plans, with_reasons
 from automl_agent.agents.privacy import Veil
 from automl_agent.agents.with_model.answers import Few, Line, Many, Name, Names, Sentence, Sentences
 from automl_agent.delivery.words import model_name
@@ -83,9 +83,12 @@ def make_plans_with_model(brief: Briefing) -> tuple[Plan, ...]:
         return (_merged(rules[0], drafted[0]),)
     kept = drafted[: brief.count - 1]
     plans = (_anchor(brief, rules, len(kept)), *kept, *rules[len(kept) + 1 :])
-    return tuple(
-        plan.model_copy(update={"id": f"r{brief.revision}p{place}", "revision": brief.revision})
-        for place, plan in enumerate(plans, start=1)
+    return with_reasons(
+        brief,
+        [
+            plan.model_copy(update={"id": f"r{brief.revision}p{place}", "revision": brief.revision})
+            for place, plan in enumerate(plans, start=1)
+        ],
     )
 
 

@@ -20,6 +20,7 @@ from automl_agent.records import (
     Grade,
     ModelCall,
     Note,
+    NoteUse,
     Plan,
     Solution,
     Submission,
@@ -61,6 +62,8 @@ class ReportContent:
     earlier: Earlier | None = None
     """The run that this one varies, beside it."""
     notes: tuple[Note, ...] = ()
+    knowledge: tuple[NoteUse, ...] = ()
+    """The same notes, with what became of each."""
     plans: tuple[Plan, ...] = ()
     results: tuple[TaskResult, ...] = ()
     trials: tuple[Trial, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.plots.search import rung_name
 from automl_agent.delivery.words import DASH, duration, listing, number, plural, quantity
-from automl_agent.records import Note, Plan, TaskResult, Trial, Verdict
+from automl_agent.records import Note, Plan, Suggestion, TaskResult, Trial, Verdict
 from automl_agent.tasks.family import loss
 
 AUTHORS = {"user": "you", "rules": "rules", "model": "language model"}
@@ -37,6 +37,7 @@ def _plan(content: ReportContent, plan: Plan, notes: dict[str, Note]) -> dict[st
         "best": f"best {best['score']} on {best['rung']}" if best else "no score",
         "verdict": verdict,
         "notes": [_note(notes.get(name), name) for name in plan.notes],
+        "aside": [(notes[name].title, reason) for name, reason in plan.rejected.items() if name in notes],
         "by": AUTHORS[plan.by],
         "agents": [_agent(content, result) for result in content.results if result.plan == plan.id],
         "trials": trials,
@@ -49,6 +50,43 @@ def _note(note: Note | None, name: str) -> dict[str, str]:
     link = re.search(r"https?://\S+$", note.source)
     where = note.source[: link.start()].rstrip(" ,") if link else note.source
     return {"title": note.title, "source": where, "link": link.group() if link else ""}
+
+
+def knowledge(content: ReportContent) -> list[dict[str, Any]]:
+    """For each note that was found: where it comes from, which plans rest on it, and what its suggestions came to."""
+    titles = {plan.id: plan.title for plan in content.plans}
+    notes = {note.id: note for note in content.notes}
+    return [
+        {
+            **_note(notes.get(use.note), use.title),
+            "kind": use.kind,
+            "plans": [titles.get(name, name) for name in use.plans],
+            "reason": use.reason,
+            "suggestions": [
+                {"name": content.name(one.name) if one.kind == "model" else one.name,
+                 "kept": one.outcome == "kept", "text": _outcome(one)}
+                for one in use.suggestions
+            ],
+        }
+        for use in content.knowledge
+    ]  # fmt: skip
+
+
+def _outcome(one: Suggestion) -> str:
+    """What measuring said of a suggestion."""
+    gain = "" if one.gain is None else number(abs(one.gain), 3)
+    match one.outcome:
+        case "kept" if one.kind == "model":
+            return f"in the solution, which is {gain} worse without it" if gain else "in the solution, alone"
+        case "kept":
+            return f"in the solution: {gain} better on the plan's probe" if gain else "in the solution"
+        case "not better" if one.kind == "step" and one.gain is not None:
+            return f"left out: {gain} {'worse' if one.gain < 0 else 'better, which is too little,'} on the plan's probe"
+        case "not better":
+            return f"left out: {number(one.score)}, and the solution is no better with it"
+        case "failed":
+            return "left out: it failed"
+    return "no time to try it"
 
 
 def _agent(content: ReportContent, result: TaskResult) -> dict[str, Any]:

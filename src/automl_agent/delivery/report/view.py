@@ -10,7 +10,7 @@ from automl_agent.delivery.beside import side_by_side
 from automl_agent.delivery.report.advice import advise, nearest
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.model_view import modules, spending, summary
-from automl_agent.delivery.report.plan_view import AUTHORS, plans, revisions
+from automl_agent.delivery.report.plan_view import AUTHORS, knowledge, plans, revisions
 from automl_agent.delivery.report.plots.data import missing_share
 from automl_agent.delivery.report.watch import watch
 from automl_agent.delivery.subgroups import group_table, rate_spans
@@ -55,6 +55,7 @@ def view(content: ReportContent) -> dict[str, Any]:
         "missed": {"nearest": nearest(content), "advice": advise(content)} if content.missed else None,
         "data": _data(content),
         "plans": plans(content),
+        "knowledge": knowledge(content),
         "revisions": revisions(content),
         "code": modules(content),
         "ensemble": _ensemble(content),

@@ -40,7 +40,9 @@ class Model(ImageModel):
         self.centre = matrix.mean(axis=0)
         # One scale for all: the parts of the features are comparable, and rare gradients shall not be blown up.
         self.scale = np.float32(np.sqrt(matrix.var(axis=0).mean()))
-        matrix = (matrix - self.centre) / self.scale
+        # In double precision: what single precision rounds away grows over the iterations, and where a matrix lies in
+        # memory decides it, so that the same fit in another process would give another model.
+        matrix = ((matrix - self.centre) / self.scale).astype(np.float64)
 
         def fitted(iterations: int) -> Any:
             model = LogisticRegression(C=1 / (float(self.params["strength"]) * matrix.shape[1] / 10),
