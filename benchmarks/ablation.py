@@ -3,9 +3,9 @@
     python benchmarks/ablation.py            # what is missing, then the table
     python benchmarks/ablation.py --table    # the table of what there is
 
-Sixteen sets of all seven families, seeds 0 and 1, 30 s each. A run is a process of its own in a home of its own. The runs
-with notes collect the experience: each set is then run with the episodes of all others, told apart by the hash of their
-data. One file a run in `results/ablation/`; a finished one is not run again. Data as in `sets.py`.
+Sixteen sets of all seven families, seeds 0 and 1, 30 s each. A run is a process of its own in a home of its own. The
+runs with notes collect the experience: each set is then run with the episodes of all others, told apart by the hash of
+their data. One file a run in `results/ablation/`; a finished one is not run again. Data as in `sets.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 import sets
 
 RESULTS = Path(__file__).parent / "results" / "ablation"
@@ -91,7 +90,8 @@ SETS: dict[str, Set] = {
               "Given a question and a passage, predict answer: yes or no? By accuracy."),
     "digits": (_digits, "Which digit does a picture show? By accuracy."),
     "garments": (_garments, "What garment does a picture show? By accuracy."),
-    "electricity": (_table(lambda: sets.electricity().tail(8_000)), "Forecast the load of the next 48 hours; MASE counts."),
+    "electricity": (_table(lambda: sets.electricity().tail(8_000)),
+                    "Forecast the load of the next 48 hours; MASE counts."),
     "beijing": (_table(lambda: sets.beijing().tail(8_000)), "Forecast TEMP for the next 24 hours, by the MASE."),
     "cora": (_cora, "What is the class of each paper in this citation network? By accuracy."),
     "citeseer": (_citeseer, "Predict the class of the documents in this graph of citations, by accuracy."),
@@ -140,7 +140,7 @@ def run(name: str, config: str, seed: int) -> None:
             "knowledge": [use.model_dump(mode="json") for use in report.knowledge],
             "episode": kept[0].model_dump(mode="json") if kept else None,
             "commit": os.environ["COMMIT"], "cpus": os.cpu_count(),
-            "versions": {package: version(package) for package in ("automl-agent", "lightgbm", "scikit-learn", "torch")},
+            "versions": {one: version(one) for one in ("automl-agent", "lightgbm", "scikit-learn", "torch")},
         }  # fmt: skip
     RESULTS.mkdir(parents=True, exist_ok=True)
     cell(name, config, seed).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -28,7 +28,8 @@ def test_each_suggestion_is_traced_to_what_was_measured() -> None:
     plan = Plan(id="p1", title="Plan", hypothesis="h", steps=("dates",), models=("lightgbm",), notes=("one",),
                 rejected={"aside": "it is about rows >= 50000, here 800"})  # fmt: skip
     trials = [
-        trial("lightgbm", 2.0), trial("lightgbm", 1.0, PROBE), trial("linear", 3.0), trial("network", None, error="boom"),
+        trial("lightgbm", 2.0), trial("lightgbm", 1.0, PROBE), trial("linear", 3.0),
+        trial("network", None, error="boom"),
         trial("linear", 4.0, PROBE), trial("linear", 3.75, PROBE, ("dates",)),
         trial("linear", 4.5, PROBE, ("target_encoding",)),
     ]  # fmt: skip

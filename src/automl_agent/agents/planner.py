@@ -62,14 +62,14 @@ def with_reasons(brief: Briefing, plans: Sequence[Plan]) -> tuple[Plan, ...]:
         return tuple(plans)
     return tuple(
         plan.model_copy(
-            update={"rejected": {note.id: _reason(brief, plan, note, plans)
+            update={"rejected": {note.id: _reason(brief, note, plans)
                                  for note in brief.notes if note.id not in plan.notes}}
         )
         for plan in plans
     )  # fmt: skip
 
 
-def _reason(brief: Briefing, plan: Plan, note: Note, plans: Sequence[Plan]) -> str:
+def _reason(brief: Briefing, note: Note, plans: Sequence[Plan]) -> str:
     if not note.applies:
         return note.unmet or "its conditions do not hold on these data"
     suggested = (*note.models, *note.steps)

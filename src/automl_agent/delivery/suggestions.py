@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from automl_agent.records import Note, NoteUse, Plan, Solution, Suggestion, Trial
 from automl_agent.tasks.family import MetricSpec, loss
@@ -74,7 +75,7 @@ def _best(tried: Sequence[Trial], metric: MetricSpec) -> float | None:
     ).score  # fmt: skip
 
 
-def _outcome(tried: Sequence[Trial]) -> str:
+def _outcome(tried: Sequence[Trial]) -> Literal["not better", "failed", "not tried"]:
     if any(trial.score is not None for trial in tried):
         return "not better"
     return "not tried" if not tried or all(trial.late for trial in tried) else "failed"

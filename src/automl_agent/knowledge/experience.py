@@ -1,8 +1,8 @@
 """What earlier runs measured, kept so that later runs on similar data start from it.
 
-An episode is one run: the measured facts of its data and its out-of-fold scores. It holds no row, value, column name, word
-of the request or score on a test. Each is a small file in `HOME/knowledge/experience`; a second collection of the Chroma
-store, with the facts as vectors, finds those of the nearest data.
+An episode is one run: the measured facts of its data and its out-of-fold scores. It holds no row, value, column name,
+word of the request or score on a test. Each is a small file in `HOME/knowledge/experience`; a second collection of the
+Chroma store, with the facts as vectors, finds those of the nearest data.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class Experience:
         known = {path.stem: path for path in self.folder.glob("*.json")} if self.folder.is_dir() else {}
         if missing := [name for name in names if name not in known]:
             raise InputError(f"There is no experience {missing[0]!r}.",
-                             hint="`automl-agent knowledge experience list` names what there is.")  # fmt: skip
+                             hint="`automl-agent experience list` names what there is.")  # fmt: skip
         doomed = [known[name] for name in names or known]
         for path in doomed:
             path.unlink(missing_ok=True)
@@ -234,8 +234,14 @@ class Experience:
     # ------------------------------------------------------------ in a run
 
     def similar(
-        self, family: str, facts: Mapping[str, float], *, other_than: str = "", candidates: Collection[str] = (), k: int = 4
-    ) -> tuple[Note, ...]:  # fmt: skip
+        self,
+        family: str,
+        facts: Mapping[str, float],
+        *,
+        other_than: str = "",
+        candidates: Collection[str] = (),
+        k: int = 4,
+    ) -> tuple[Note, ...]:
         """What worked on the most similar data, as notes: nearest first, none further than `REACH`.
 
         Args:
@@ -298,7 +304,7 @@ def _checked(path: Path, number: int, line: str) -> Episode:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the line"
         raise InputError(f"{path}, line {number}: {where}: {fault['msg']}.",
-                         hint="`automl-agent knowledge experience export FILE` writes such a file.") from error  # fmt: skip
+                         hint="`automl-agent experience export FILE` writes such a file.") from error  # fmt: skip
 
 
 def _note(one: Episode, distance: float, candidates: Collection[str]) -> Note:

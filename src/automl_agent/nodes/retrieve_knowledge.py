@@ -1,4 +1,4 @@
-"""Stage 5: notes, and what earlier runs measured, for data of this kind. A store that fails costs the notes, not the run."""
+"""Stage 5: notes, and experience, for data of this kind. A store that fails costs the notes, not the run."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _outcome(one: Suggestion) -> str:
             return f"left out: {number(one.score)}, and the solution is no better with it"
         case "failed":
             return "left out: it failed"
-    return "no time to try it"
+    return "not tried: no time, or it can do nothing here"
 
 
 def _agent(content: ReportContent, result: TaskResult) -> dict[str, Any]:
