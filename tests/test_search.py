@@ -15,6 +15,7 @@ from automl_agent.agents.operation import _shipped
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
+from automl_agent.nodes.implement import _publisher
 from automl_agent.nodes.verify_plans import _only_late
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
 from automl_agent.search.budget import delivery_reserve, quotas, shares
@@ -401,3 +402,17 @@ def test_what_ships_whole_is_fitted_on_all_rows_or_says_why_not(runner):
     assert [remark.text.partition(" was")[2] for remark in said] == [
         " not fitted on all rows (ValueError: odd): a fold's model is used."
     ]
+
+
+def test_no_bundle_of_a_single_model_is_built_shortly_before_the_solution(monkeypatch):
+    built = []
+    monkeypatch.setattr("automl_agent.nodes.implement.publish_single", lambda *_: built.append(time.sleep(0.02)))
+    stage = SimpleNamespace(clock=SimpleNamespace(spent=lambda: 1.0))
+    trial = SimpleNamespace(score=0.5)
+    early = _publisher(stage, None, {"out": "out"}, {}, time.monotonic() + 60)
+    early(trial)
+    early(trial)  # no second one within seconds of the first
+    assert len(built) == 1
+    late = _publisher(stage, None, {"out": "out"}, progress := {}, time.monotonic() + 3)
+    late(trial)
+    assert len(built) == 1 and progress

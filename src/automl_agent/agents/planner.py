@@ -78,9 +78,9 @@ def _reason(brief: Briefing, note: Note, plans: Sequence[Plan]) -> str:
         return "it suggests no model and no data step"
     if not usable:
         return f"{', '.join(suggested)} can do nothing here, or may not be used"
-    elsewhere = [other.id for other in plans if note.id in other.notes]
+    elsewhere = [f"“{other.title}”" for other in plans if note.id in other.notes]
     if elsewhere:
-        return f"{', '.join(usable)}: for plan {', '.join(elsewhere)}"
+        return f"{', '.join(usable)}: left to {', '.join(elsewhere)}"
     return f"{', '.join(usable)}: not among what this plan bets on"
 
 
