@@ -392,3 +392,25 @@ def test_a_wish_that_leaves_no_model_is_refused_before_any_work(place):
     request = Request(words="Predict the diagnosis. Use a neural network only.", data=(str(CANCER),))
     with pytest.raises(InputError, match="neural"):
         build_graph(executor=InlineExecutor()).invoke({"request": request}, context=QUICK)
+
+
+def test_a_run_starts_from_what_won_on_similar_data(place, few):
+    """And not from its own data, nor where the settings forbid it; the report traces what it brought."""
+    home = str(place / "own-home")
+    table = pd.read_csv(CANCER).sample(200, random_state=1)
+    table[["diagnosis", *table.columns.drop("diagnosis")[:7]]].to_csv(place / "other.csv", index=False)
+    settings = QUICK.model_copy(update={"home": home, "trials": 6})
+    inputs = {"request": WORDS, "data": few}
+    graph = build_graph(executor=InlineExecutor(), retriever=StaticRetriever(()))
+    first = watch(graph, inputs, settings)[1]["report"]
+    again = watch(graph, inputs, settings)[1]["report"]
+    assert not first.knowledge and not again.knowledge and again.score == first.score
+    other = {"request": WORDS, "data": str(place / "other.csv")}
+    assert not watch(graph, other, settings.model_copy(update={"experience": "off"}))[1]["report"].knowledge
+    report = watch(graph, other, settings.model_copy(update={"experience": "read"}))[1]["report"]
+    (use,) = report.knowledge
+    assert use.kind == "experience" and use.plans
+    assert any(one.outcome == "kept" for one in use.suggestions)
+    kept = list((place / "own-home" / "knowledge" / "experience").iterdir())
+    assert len(kept) == 1  # neither "off" nor "read" added one
+    assert "diagnosis" not in kept[0].read_text() and "malignant" not in kept[0].read_text()
