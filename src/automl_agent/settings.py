@@ -23,6 +23,14 @@ class Settings(BaseModel):
     plans: int = Field(default=3, ge=1, le=8, description="Number of plans made in each round.")
     max_revisions: int = Field(default=2, ge=0, le=5, description="How often what was missed goes back to planning.")
     retrieval: bool = Field(default=True, description="Let plans rest on notes of the knowledge base.")
+    notes: str | None = Field(
+        default=None, min_length=1, description="Folder of a team's notes, besides the shipped ones."
+    )
+    knowledge_server: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Chroma server where a team shares notes: http(s)://host:port or host:port.",
+    )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."

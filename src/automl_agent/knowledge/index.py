@@ -85,9 +85,9 @@ class ChromaIndex:
         self._notes: dict[str, Note] = {}
         self._vectors: dict[str, Sequence[float]] = {}
         _check(folder / "chroma.sqlite3")
-        chromadb, function = _chroma()
+        chromadb, function = chroma()
         settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
-        with _translated(folder):
+        with translated(folder):
             self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
             self._collection = self._client.get_or_create_collection(
                 f"notes-{slug(kind)}",
@@ -97,15 +97,15 @@ class ChromaIndex:
 
     def update(self, notes: Sequence[Note]) -> Changes:
         name = embedding_name(self.embedding)
-        with _translated():
+        with translated():
             found = self._collection.get(include=["metadatas"])
         have = {key: (meta or {}).get("digest") for key, meta in zip(found["ids"], found["metadatas"], strict=True)}
-        want = {note.id: _digest(note, name) for note in notes}
+        want = {note.id: digest(note, name) for note in notes}
         fresh = [note for note in notes if have.get(note.id) != want[note.id]]
         gone = [key for key in have if key not in want]
         changed = [note.id for note in fresh if note.id in have]
         vectors = self.embedding.embed_documents([document(note) for note in fresh]) if fresh else []
-        with _translated():
+        with translated():
             if gone or changed:  # deleted first: writing over a note would keep its old metadata
                 self._collection.delete(ids=[*gone, *changed])
             if fresh:
@@ -115,7 +115,7 @@ class ChromaIndex:
         return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))
 
     def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
-        with _translated():
+        with translated():
             found = self._collection.query(
                 query_embeddings=[list(vector)],
                 n_results=min(REACH, max(1, len(self._notes))),
@@ -144,12 +144,12 @@ class ChromaIndex:
         )
 
 
-def _digest(note: Note, embedding: str) -> str:
+def digest(note: Note, embedding: str) -> str:
     return hashlib.sha256(f"{embedding}\n{note.model_dump_json()}".encode()).hexdigest()
 
 
 @contextmanager
-def _translated(folder: Path | None = None) -> Iterator[None]:
+def translated(folder: Path | None = None) -> Iterator[None]:
     """What goes wrong inside Chroma (its own errors, SQLite's, half-made objects) becomes a `StoreError`.
 
     With a folder, what Chroma keeps in this process of a store that failed to open is dropped: the next try starts
@@ -187,7 +187,7 @@ def _not_given(_: list[str]) -> list[list[float]]:
     raise RuntimeError("open the collection through KnowledgeStore: its embedding is not stored with it")
 
 
-def _chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]], Any]]:
+def chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]], Any]]:
     """Chroma, imported when it is needed, and a wrapper of an embedding that it accepts.
 
     Warnings of the import (third parties' deprecations) are kept from the host, and only those.

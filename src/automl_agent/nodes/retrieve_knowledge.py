@@ -18,18 +18,25 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.retrieval:
         return {"notes": []}
     try:
-        notes = _retrieved(task, profile, stage)
+        notes, warnings = _retrieved(task, profile, stage)
     except Exception as error:  # the boundary to a plug-in: knowledge is a suggestion
         text = f"No notes were retrieved: {type(error).__name__}: {error}"
         stage.remark(text, "warning")
         return {"notes": [], "warnings": {"knowledge": text}}
-    return {"notes": list(notes)}
+    if not warnings:
+        return {"notes": list(notes)}
+    for warning in warnings:
+        stage.remark(warning, "warning")
+    return {"notes": list(notes), "warnings": {"knowledge": " ".join(warnings)}}
 
 
-def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note, ...]:
+def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[tuple[Note, ...], list[str]]:
+    """The notes, and what the store had to make up for."""
     meta = {**profile.meta, "budget": stage.budget}
     words = f"{task.words} {task.family.replace('_', ' ')} {task.metric}"
-    if stage.services.retriever is not None:
-        return stage.services.retriever.retrieve(words, family=task.family, meta=meta, k=NOTES)
-    with KnowledgeStore(stage.settings.home_path) as store:
-        return store.retrieve(words, family=task.family, meta=meta, k=NOTES)
+    given = stage.services.retriever
+    if given is not None:
+        notes = given.retrieve(words, family=task.family, meta=meta, k=NOTES)
+        return notes, list(given.warnings) if isinstance(given, KnowledgeStore) else []
+    with KnowledgeStore.of(stage.settings) as store:
+        return store.retrieve(words, family=task.family, meta=meta, k=NOTES), store.warnings
