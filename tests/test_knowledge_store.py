@@ -25,6 +25,7 @@ from automl_agent.records import Note
 from knowledge_queries import QUERIES, quality
 from written_notes import write
 
+
 @pytest.fixture
 def notes(tmp_path: Path) -> Path:
     folder = tmp_path / "given"

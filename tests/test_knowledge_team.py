@@ -76,8 +76,13 @@ def test_a_folder_leaves_nothing_behind(
 def test_a_bad_folder_is_found_out_before_any_work(
     tmp_path: Path, team: Path, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "empty").mkdir()
     (team / "worse.md").write_text("---\ntitle: Nothing but a title\n---\ntext\n")
-    for folder, said in ((team, r"worse\.md.*'kind'"), (tmp_path / "absent", "no folder"), (place, "no notes")):
+    for folder, said in (
+        (team, r"worse\.md.*'kind'"),
+        (tmp_path / "absent", "no folder"),
+        (tmp_path / "empty", "no notes"),
+    ):
         with pytest.raises(InputError, match=said):
             build_graph(settings=Settings(notes=str(folder))).invoke({"request": "Predict", "data": str(CANCER)})
     run = ["run", "Predict the diagnosis", "--data", str(CANCER), "--notes", str(team)]

@@ -199,9 +199,7 @@ class ServerIndex:
                 ids=[_key(note) for note in notes],
                 embeddings=[scaled(vector) for vector in vectors],
                 documents=[_content(note) for note in notes],
-                metadatas=[
-                    {"note": note.id, "owner": self.owner, "families": list(note.families)} for note in notes
-                ],
+                metadatas=[{"note": note.id, "owner": self.owner, "families": list(note.families)} for note in notes],
             )
         )
 
@@ -253,7 +251,7 @@ def _hit(text: object, row: Any, vector: Sequence[float]) -> Hit | None:
     if theirs.shape != (len(vector),) or not np.isfinite(theirs).all():
         return None
     theirs /= np.linalg.norm(theirs) or 1.0
-    return Hit(note, theirs, float(theirs @ np.asarray(vector)))
+    return Hit(note, theirs.tolist(), float(theirs @ np.asarray(vector)))
 
 
 def _answer(ask: Callable[[], _T]) -> _T:

@@ -49,9 +49,9 @@ class KnowledgeStore:
     `home` is the folder of the library's working files; the store lies in `home/knowledge`, the user's own notes in
     `home/knowledge/notes`. `notes` is a team's folder, `server` the address of a Chroma server that a team shares: own
     notes and those of the folder are put there, those of others are found there. Of notes of one name the folder's
-    counts, then the user's own, then the server's, then the library's. `embedding` is any object with `embed_documents`
-    and `embed_query`; by default a sentence embedding (extra `knowledge`) beside hashed words, which alone need no model
-    file. Neither needs a network.
+    counts, then the user's own, then the server's, then the library's. `embedding` is any object with
+    `embed_documents` and `embed_query`; by default a sentence embedding (extra `knowledge`) beside hashed words, which
+    alone need no model file. Neither needs a network.
     """
 
     def __init__(self, home: Path, folder: Path | None = None, embedding: Embedding | None = None, *,
