@@ -211,7 +211,7 @@ def test_the_command_line_shares(
 def test_what_a_server_says_is_data(
     server: ChromaServer, tmp_path: Path, library: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What does not validate is left out; what a collection names as embedding function is never looked at."""
+    """What does not validate is left out."""
     with member(tmp_path, "a", library, server.address, volcanoes="Volcanoes erupt with lava and ash.") as a:
         a.update()
         shared = a._connected()
@@ -225,11 +225,41 @@ def test_what_a_server_says_is_data(
             ids=[f"bad-{place}" for place in range(len(bad))], embeddings=[vector] * len(bad), documents=bad,
             metadatas=[{"families": ["tabular_regression"]}] * len(bad),
         )  # fmt: skip
-        assert shared._collection.get_model().serialized_schema is None
-        assert shared._collection.configuration_json == {}
     with member(tmp_path, "b", library, server.address) as b:
         assert set(found(b, "lava and ash")) == {"volcanoes", "zebras", "trains"}
     assert any("not valid" in text for text in b.warnings)
+
+
+def test_no_embedding_function_of_a_server_is_built(server: ChromaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection can name one with parameters, such as a model to load with its code: Chroma would, while adding."""
+    from chromadb.api.fastapi import FastAPI
+    from chromadb.utils.embedding_functions import known_embedding_functions
+
+    class Built(BaseException):
+        @staticmethod
+        def build_from_config(config: dict[str, Any]) -> Any:
+            raise Built
+
+    named = {"embedding_function": {"type": "known", "name": "hostile", "config": {}}}
+    schema = {"defaults": {"float_list": {"vector_index": {"enabled": True, "config": named}}}, "keys": {}}
+    plain = FastAPI.create_collection
+
+    def hostile(self: FastAPI, *args: Any, **kwargs: Any) -> Any:
+        model = plain(self, *args, **kwargs)
+        model.serialized_schema = schema
+        return model
+
+    monkeypatch.setitem(known_embedding_functions, "hostile", Built)
+    monkeypatch.setattr(FastAPI, "create_collection", hostile)
+    words = HashedWords.learn(["trains run"])
+    index = ServerIndex(server.address, words, "owner")
+    note = Note(id="a", title="Trains on rails", kind="practice", source="us", families=("f",), text="They run.")
+    assert index.share([note]) == 1
+    assert [hit.note.id for hit in index.nearest(words.embed_query("trains"), "f")] == ["a"]
+    index._collection.get_model().serialized_schema = schema
+    with pytest.raises(Built):
+        index._collection.add(ids=["x"], embeddings=[words.embed_query("x")], documents=["x"])
+    index.close()
 
 
 def test_a_server_that_dies_costs_its_notes_only(tmp_path: Path, library: Path, place: Path) -> None:
