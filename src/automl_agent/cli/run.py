@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import sqlite3
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, build: Build | None = None) -> int:
     Raises:
         InputError: bad options, bad data, an unwritable folder, or a run that another process works on.
     """
+    logging.getLogger("automl_agent.knowledge.store").addHandler(logging.NullHandler())  # a run tells it as remarks
     if args.resume:
         known = find_run(home_of(args), args.resume)
         folder = RunFolder(known.home, resumed_manifest(args, known.manifest))
