@@ -27,6 +27,14 @@ class Settings(BaseModel):
     experience: Literal["on", "read", "off"] = Field(
         default="on", description="Learn from finished runs in this home: on, read (use it, add nothing), off."
     )
+    notes: str | None = Field(
+        default=None, min_length=1, description="Folder of a team's notes, besides the shipped ones."
+    )
+    knowledge_server: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Chroma server where a team shares notes: http(s)://host:port or host:port.",
+    )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."

@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -48,6 +48,7 @@ def doctor(args: argparse.Namespace) -> int:
         ("worker", _worker),
         ("sandbox", _sandbox),
         ("knowledge", _knowledge),
+        *_server_checks(args.knowledge_server),
         *model_checks(args),
     ]
     findings = []
@@ -178,3 +179,26 @@ def _knowledge() -> Finding:
     if not notes:
         return Finding("knowledge", "problem", "the store holds no notes", "automl-agent knowledge build")
     return Finding("knowledge", "ok", "the store builds and answers")
+
+
+def _server_checks(address: str | None) -> Iterator[tuple[str, Callable[[], Finding]]]:
+    """One check where an address was given.
+
+    Raises:
+        InputError: when it is none.
+    """
+    from automl_agent.knowledge.server import TOKEN, Access, ServerError
+
+    if address is None:
+        return
+    access = Access.of(address)
+
+    def answers() -> Finding:
+        try:
+            access.check()
+        except ServerError as error:
+            remedy = f"Check the address, that it is up, and {TOKEN}."
+            return Finding("server", "problem", f"{access.url} cannot be used: {error}", remedy)
+        return Finding("server", "ok", f"{access.url} answers as a Chroma server")
+
+    yield "server", answers

@@ -1,4 +1,4 @@
-"""`automl-agent knowledge build|search|add|sync`: the knowledge base by hand."""
+"""`automl-agent knowledge build|search|add|remove|sync`: the knowledge base by hand."""
 
 from __future__ import annotations
 
@@ -18,19 +18,25 @@ def knowledge(args: argparse.Namespace) -> int:
     """
     from automl_agent.knowledge import api
 
-    home = home_of(args)
+    home, server = home_of(args), args.knowledge_server
     if args.action == "search":
-        notes = api.search(home, args.query, args.family, args.k)
+        notes = api.search(home, args.query, args.family, args.k, notes=_folder(args.notes), server=server)
         print(json.dumps([note.model_dump(mode="json") for note in notes], indent=2) if args.json else _listed(notes))
         return 0
     if args.action == "build":
-        outcome = api.build(home, Path(args.folder) if args.folder else None)
+        outcome = api.build(home, _folder(args.folder), server=server)
     elif args.action == "add":
-        outcome = api.add(home, Path(args.path))
+        outcome = api.add(home, Path(args.path), server=server)
+    elif args.action == "remove":
+        outcome = api.remove(home, args.name, server=server)
     else:
-        outcome = api.sync(home)
+        outcome = api.sync(home, notes=_folder(args.notes), server=server)
     print(json.dumps(outcome, indent=2, default=str) if args.json else _told(outcome))
     return 0
+
+
+def _folder(given: str | None) -> Path | None:
+    return Path(given).expanduser() if given else None
 
 
 def _told(outcome: dict[str, object]) -> str:

@@ -62,6 +62,12 @@ def _home(parser: Parser) -> None:
     parser.add_argument("--home", metavar="DIR", help="runs, trials, notes (AUTOML_AGENT_HOME or .automl-agent)")
 
 
+def _server(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--knowledge-server", metavar="ADDRESS",
+                       help="Chroma server where a team shares notes, e.g. http://notes.example:8000; a token is taken "
+                       "from AUTOML_AGENT_KNOWLEDGE_TOKEN")  # fmt: skip
+
+
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
@@ -100,6 +106,8 @@ def _add_run(commands: Commands[Parser]) -> None:
     course.add_argument("--no-retrieval", action="store_true", default=None, help="plan without the knowledge base")
     course.add_argument("--experience", choices=("on", "read", "off"), help="what earlier runs on other data measured: "
                         "use and extend it (on), use it only (read), neither (off)")  # fmt: skip
+    course.add_argument("--notes", metavar="FOLDER", help="folder of a team's notes, besides the shipped ones")
+    _server(course)
     course.add_argument("--approve", action="store_true", default=None, help="ask before the costly part")
     course.add_argument("--resume", metavar="RUN", help="continue a run: its id, or 'last'")
     course.add_argument("--answer", metavar="TEXT", help="answer to the question that a run stopped at")
@@ -175,6 +183,7 @@ def _add_looks(commands: Commands[Parser]) -> None:
     show.add_argument("run", metavar="RUN", help="its id, or 'last'")
     doctor = _command(commands, "doctor", "doctor:doctor", "check that everything works here")
     _model(doctor)
+    _server(doctor)
     for parser in (runs, show, doctor):
         _home(parser)
         _json(parser)
@@ -208,8 +217,13 @@ def _add_knowledge(commands: Commands[Parser]) -> None:
     search.add_argument("--k", type=int, default=8, metavar="N", help="number of notes (%(default)s)")
     add = actions.add_parser("add", help="add a note, or a folder of notes")
     add.add_argument("path", metavar="PATH")
+    remove = actions.add_parser("remove", help="take a note of your own out")
+    remove.add_argument("name", metavar="ID")
     sync = actions.add_parser("sync", help="bring the index up to date with its notes")
-    for parser in (build, search, add, sync):
+    for parser in (search, sync):
+        parser.add_argument("--notes", metavar="FOLDER", help="folder of a team's notes, besides the shipped ones")
+    for parser in (build, search, add, remove, sync):
+        _server(parser)
         _home(parser)
         _json(parser)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import sqlite3
@@ -40,7 +41,7 @@ NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
 """Options that name one thing, as the fields of a request do."""
 REQUEST_OPTIONS = ("words", "based_on", "data", "test_data", *NAMED, "ignore", "by", "set")
 SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out",
-                    "experience")  # fmt: skip
+                    "experience", "notes", "knowledge_server")  # fmt: skip
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, build: Build | None = None) -> int:
     Raises:
         InputError: bad options, bad data, an unwritable folder, or a run that another process works on.
     """
+    logging.getLogger("automl_agent.knowledge.store").addHandler(logging.NullHandler())  # a run tells it as remarks
     if args.resume:
         known = find_run(home_of(args), args.resume)
         folder = RunFolder(known.home, resumed_manifest(args, known.manifest))
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace, build: Build | None = None) -> int:
         manifest = fresh_manifest(args)
         check_writable(Path(manifest.settings.out or "."))
         check_words(manifest.model, manifest.settings)
+        check_knowledge(manifest.settings)
         folder = RunFolder.create(manifest, approve=bool(args.approve))
     args.out = str(folder.out)  # where an error log would go
     with folder.lease():
@@ -112,6 +115,8 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     given = {"home": args.home, "retrieval": True, **settled, **_given(args, SETTINGS_OPTIONS)}
     if args.no_retrieval:
         given["retrieval"] = False
+    if given.get("notes"):
+        given["notes"] = _absolute(given["notes"])
     settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
     run_id = new_run_id(request.words or (earlier.task.words if earlier else ""))
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
@@ -166,6 +171,18 @@ def check_writable(out: Path) -> None:
     except OSError as error:
         reason = f"Output folder {out} is not writable: {error.strerror}."
         raise InputError(reason, hint="Give another one with --out.") from error
+
+
+def check_knowledge(settings: Settings) -> None:
+    """Fail before any work where the notes or the server that were named cannot be used.
+
+    Raises:
+        InputError: names the folder, or the note's file and field, or the address.
+    """
+    from automl_agent.knowledge.store import KnowledgeStore
+
+    if settings.retrieval:
+        KnowledgeStore.of(settings).check()
 
 
 def _given(args: argparse.Namespace, names: Any) -> dict[str, Any]:

@@ -28,13 +28,17 @@ class Embedding(Protocol):
     def embed_query(self, text: str) -> list[float]: ...
 
 
+IDENTIFYING = ("model", "model_name", "model_id", "dimensions", "size")
+"""Attributes by which LangChain's embeddings of one class differ in the vectors that they make."""
+
+
 def embedding_name(embedding: Embedding) -> str:
-    """Name under which vectors of this embedding are kept: its own `name`, or its class and model."""
+    """Name under which vectors of this embedding are kept: its own `name`, or its class and what tells its kind."""
     own = getattr(embedding, "name", None)
     if isinstance(own, str):
         return own
-    model = getattr(embedding, "model", None) or getattr(embedding, "model_name", None)
-    return type(embedding).__name__ + (f"-{model}" if isinstance(model, str) else "")
+    told = (getattr(embedding, attribute, None) for attribute in IDENTIFYING)
+    return "-".join([type(embedding).__name__, *(str(value) for value in told if isinstance(value, str | int))])
 
 
 def slug(name: str) -> str:
@@ -45,8 +49,8 @@ def slug(name: str) -> str:
 class HashedWords:
     """Hashed stems, concepts and letter four-grams, sublinear in their count, weighted by rarity, of length one.
 
-    The weights are learned once from the notes (`learn`) and stay the same until they are learned anew, so that single
-    notes can be added without touching the vectors of the others.
+    The weights are learned once (`learn`) and stay the same until they are learned anew, so that notes can come and go
+    without touching the vectors of the others. Terms without a learned weight count as the rarest.
     """
 
     version = "1"
@@ -59,6 +63,10 @@ class HashedWords:
         content = json.dumps([self.version, synonyms(), sorted(self.weights.items()), dimensions])
         self.fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
         self._rarest = max(self.weights.values(), default=1.0)
+        self.heard: set[str] = set()
+        """Terms without a weight that a query may use, since notes have them."""
+        self.hears_all = False
+        """Whether a query may use every term: notes that are not known here are searched, too."""
 
     @property
     def name(self) -> str:
@@ -92,16 +100,19 @@ class HashedWords:
         write_durably(path, json.dumps(data))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [self._vector(terms(text), unknown=self._rarest) for text in texts]
+        return [self._vector(terms(text)) for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
         """Terms that no note has are left out: they could only collide."""
-        return self._vector(terms(text), unknown=0.0)
+        found = terms(text)
+        if self.hears_all:
+            return self._vector(found)
+        return self._vector(term for term in found if term in self.weights or term in self.heard)
 
-    def _vector(self, found: Iterable[str], unknown: float) -> list[float]:
+    def _vector(self, found: Iterable[str]) -> list[float]:
         vector = [0.0] * self.dimensions
         for term, count in Counter(found).items():
-            weight = self.weights.get(term, unknown) * _kind_weight(term) * (1.0 + math.log(count))
+            weight = self.weights.get(term, self._rarest) * _kind_weight(term) * (1.0 + math.log(count))
             code = crc32(term.encode())
             vector[code % self.dimensions] += weight if code & 0x8000_0000 else -weight
         length = math.sqrt(sum(value * value for value in vector)) or 1.0

@@ -69,11 +69,33 @@ class MemoryIndex:
         self._rows = []
 
 
-class ChromaIndex:
-    """A collection of an embedded Chroma store: one for each kind of embedding, so that versions do not mix.
+class ChromaFiles:
+    """A collection of an embedded Chroma store.
 
     Vectors are always handed over; Chroma's own embedding function, which would download a model, is never in reach.
     """
+
+    def __init__(self, folder: Path, name: str, *, space: str = "cosine") -> None:
+        """Open or make it. The caller holds the lock of the folder.
+
+        Raises:
+            StoreError: when Chroma cannot open its files.
+        """
+        _check(folder / "chroma.sqlite3")
+        chromadb, function = chroma()
+        settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
+        with translated(folder):
+            self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
+            self.collection = self._client.get_or_create_collection(
+                name, embedding_function=function(_not_given), configuration={"hnsw": {"space": space}}
+            )
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class ChromaIndex:
+    """Notes in an embedded Chroma store: a collection for each kind of embedding, so that versions do not mix."""
 
     def __init__(self, folder: Path, embedding: Embedding, kind: str) -> None:
         """Open or make the store. The caller holds the lock of the folder.
@@ -84,28 +106,20 @@ class ChromaIndex:
         self.embedding = embedding
         self._notes: dict[str, Note] = {}
         self._vectors: dict[str, Sequence[float]] = {}
-        _check(folder / "chroma.sqlite3")
-        chromadb, function = _chroma()
-        settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
-        with _translated(folder):
-            self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
-            self._collection = self._client.get_or_create_collection(
-                f"notes-{slug(kind)}",
-                embedding_function=function(embedding.embed_documents),
-                configuration={"hnsw": {"space": "cosine"}},
-            )
+        self._files = ChromaFiles(folder, f"notes-{slug(kind)}")
+        self._collection = self._files.collection
 
     def update(self, notes: Sequence[Note]) -> Changes:
         name = embedding_name(self.embedding)
-        with _translated():
+        with translated():
             found = self._collection.get(include=["metadatas"])
         have = {key: (meta or {}).get("digest") for key, meta in zip(found["ids"], found["metadatas"], strict=True)}
-        want = {note.id: _digest(note, name) for note in notes}
+        want = {note.id: digest(note, name) for note in notes}
         fresh = [note for note in notes if have.get(note.id) != want[note.id]]
         gone = [key for key in have if key not in want]
         changed = [note.id for note in fresh if note.id in have]
         vectors = self.embedding.embed_documents([document(note) for note in fresh]) if fresh else []
-        with _translated():
+        with translated():
             if gone or changed:  # deleted first: writing over a note would keep its old metadata
                 self._collection.delete(ids=[*gone, *changed])
             if fresh:
@@ -115,7 +129,7 @@ class ChromaIndex:
         return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))
 
     def nearest(self, vector: Sequence[float], family: str | None) -> list[Hit]:
-        with _translated():
+        with translated():
             found = self._collection.query(
                 query_embeddings=[list(vector)],
                 n_results=min(REACH, max(1, len(self._notes))),
@@ -131,7 +145,7 @@ class ChromaIndex:
         return sorted(hits, key=lambda hit: (-hit.similarity, hit.note.id))
 
     def close(self) -> None:
-        self._client.close()
+        self._files.close()
 
     def _add(self, notes: Sequence[Note], vectors: Sequence[Sequence[float]], digests: dict[str, str]) -> None:
         self._collection.add(
@@ -144,33 +158,12 @@ class ChromaIndex:
         )
 
 
-class ChromaFiles:
-    """A collection of vectors that are handed over, in an embedded Chroma store. The caller holds the folder's lock.
-
-    Raises:
-        StoreError: Chroma cannot open its files.
-    """
-
-    def __init__(self, folder: Path, name: str, *, space: str = "cosine") -> None:
-        _check(folder / "chroma.sqlite3")
-        chromadb, function = _chroma()
-        settings = chromadb.config.Settings(_env_file=None, anonymized_telemetry=False)
-        with _translated(folder):
-            self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
-            self.collection = self._client.get_or_create_collection(
-                name, embedding_function=function(_not_given), configuration={"hnsw": {"space": space}}
-            )
-
-    def close(self) -> None:
-        self._client.close()
-
-
-def _digest(note: Note, embedding: str) -> str:
+def digest(note: Note, embedding: str) -> str:
     return hashlib.sha256(f"{embedding}\n{note.model_dump_json()}".encode()).hexdigest()
 
 
 @contextmanager
-def _translated(folder: Path | None = None) -> Iterator[None]:
+def translated(folder: Path | None = None) -> Iterator[None]:
     """What goes wrong inside Chroma (its own errors, SQLite's, half-made objects) becomes a `StoreError`.
 
     With a folder, what Chroma keeps in this process of a store that failed to open is dropped: the next try starts
@@ -208,7 +201,7 @@ def _not_given(_: list[str]) -> list[list[float]]:
     raise RuntimeError("open the collection through KnowledgeStore: its embedding is not stored with it")
 
 
-def _chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]], Any]]:
+def chroma() -> tuple[Any, Callable[[Callable[[list[str]], list[list[float]]]], Any]]:
     """Chroma, imported when it is needed, and a wrapper of an embedding that it accepts.
 
     Warnings of the import (third parties' deprecations) are kept from the host, and only those.

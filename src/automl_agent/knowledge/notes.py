@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -16,6 +17,8 @@ from automl_agent.records import Note
 from automl_agent.tasks.candidate import holds
 
 _FILE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?P<front>.*?)\r?\n---[ \t]*\r?\n(?P<body>.*)\Z", re.DOTALL)
+
+Kind = Literal["paper", "kaggle", "practice"]
 
 
 class Source(BaseModel):
@@ -40,7 +43,7 @@ class Front(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = Field(min_length=10, max_length=200)
-    kind: Literal["paper", "kaggle", "practice"]
+    kind: Kind
     source: Source
     checked: bool
     """Whether the source was looked up; `false` for what was written from memory or second hand."""
@@ -58,12 +61,20 @@ class Front(BaseModel):
     @field_validator("when")
     @classmethod
     def _conditions_are_readable(cls, when: dict[str, str]) -> dict[str, str]:
-        for name, condition in when.items():
-            try:
-                holds(condition, 0.0)
-            except (ConfigurationError, ValueError) as error:
-                raise ValueError(f"{name}: {condition!r} is no condition such as '>= 10' or '>= 10, < 50'") from error
+        check_conditions(when)
         return when
+
+
+def check_conditions(when: Mapping[str, str]) -> None:
+    """
+    Raises:
+        ValueError: when a condition cannot be read.
+    """
+    for name, condition in when.items():
+        try:
+            holds(condition, 0.0)
+        except (ConfigurationError, ValueError) as error:
+            raise ValueError(f"{name}: {condition!r} is no condition such as '>= 10' or '>= 10, < 50'") from error
 
 
 def read_note(path: Path) -> Note:
@@ -87,6 +98,27 @@ def read_note(path: Path) -> Note:
         questions=front.questions,
         text="\n\n".join([body, *_remarks(front)]),
     )
+
+
+LONGEST = 50_000
+"""Characters that the content of a note from elsewhere may have."""
+
+
+def received_note(content: object) -> Note:
+    """A note that came as JSON from elsewhere, held to what files must fulfil.
+
+    Raises:
+        ValueError: when it is no note, too long, or its name, families or conditions are not valid.
+    """
+    if not isinstance(content, str) or len(content) > LONGEST:
+        raise ValueError("no text, or too long")
+    note = Note.model_validate_json(content, strict=True)
+    if not re.fullmatch(r"[\w .-]{1,120}", note.id) or not note.families or not note.text.strip():
+        raise ValueError("no name, family or text")
+    if not 10 <= len(note.title) <= 200 or note.kind not in get_args(Kind) or not note.source:
+        raise ValueError("no title, kind or source")
+    check_conditions(note.when)
+    return note.model_copy(update={"relevance": 0.0, "applies": True})
 
 
 def read_front(path: Path) -> Front:

@@ -10,6 +10,7 @@ from automl_agent.errors import InputError
 from automl_agent.execution.finished import find_finished, taken_over
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.runs import new_run_id
+from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.nodes.stage import Stage, services_clock
 from automl_agent.nodes.state import State
 
@@ -54,6 +55,9 @@ def begin(state: State, stage: Stage) -> dict[str, Any]:
     run_id = _run_id(state, stage, request.words)
     out = Path(request.out or stage.settings.out or Path("automl-runs") / run_id).expanduser().resolve()
     check_free(out, filter(None, (*request.data, request.test_data)))
+    retriever = stage.services.retriever or KnowledgeStore.of(stage.settings)
+    if stage.settings.retrieval and isinstance(retriever, KnowledgeStore):
+        retriever.check()
     if not stage.settings.plan_only:
         _check_writable(out)
     services_clock(stage, run_id).resume()

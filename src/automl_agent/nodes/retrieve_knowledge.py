@@ -12,6 +12,8 @@ from automl_agent.records import DataProfile, Note, TaskSpec
 
 NOTES = 10
 EPISODES = 4
+Found = tuple[tuple[Note, ...], list[str]]
+"""Notes, and what went wrong on the way."""
 
 
 def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
@@ -20,29 +22,36 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
     if not stage.settings.retrieval:
         return {"notes": []}
     notes: list[Note] = []
-    warnings = {}
+    warnings: dict[str, str] = {}
     for name, source in (("knowledge", _retrieved), ("experience", _experienced)):
         try:
-            notes += source(task, profile, stage)
+            found, troubles = source(task, profile, stage)
         except Exception as error:  # the boundary to a plug-in: knowledge is a suggestion
-            warnings[name] = f"No {name} was retrieved: {type(error).__name__}: {error}"
-            stage.remark(warnings[name], "warning")
+            found, troubles = (), [f"No {name} was retrieved: {type(error).__name__}: {error}"]
+        notes += found
+        for trouble in troubles:
+            stage.remark(trouble, "warning")
+        if troubles:
+            warnings[name] = " ".join(troubles)
     return {"notes": notes, "warnings": warnings}
 
 
-def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note, ...]:
+def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> Found:
     meta = {**profile.meta, "budget": stage.budget}
     words = f"{task.words} {task.family.replace('_', ' ')} {task.metric}"
-    if stage.services.retriever is not None:
-        return stage.services.retriever.retrieve(words, family=task.family, meta=meta, k=NOTES)
-    with KnowledgeStore(stage.settings.home_path) as store:
-        return store.retrieve(words, family=task.family, meta=meta, k=NOTES)
+    given = stage.services.retriever
+    if given is not None:
+        notes = given.retrieve(words, family=task.family, meta=meta, k=NOTES)
+        return notes, list(given.warnings) if isinstance(given, KnowledgeStore) else []
+    with KnowledgeStore.of(stage.settings) as store:
+        return store.retrieve(words, family=task.family, meta=meta, k=NOTES), store.warnings
 
 
-def _experienced(task: TaskSpec, profile: DataProfile, stage: Stage) -> tuple[Note, ...]:
+def _experienced(task: TaskSpec, profile: DataProfile, stage: Stage) -> Found:
     """What scored best on other data like these; the same data do not count, so that a repeated run repeats."""
     if stage.settings.experience == "off":
-        return ()
-    return Experience(stage.settings.home_path).similar(
+        return (), []
+    notes = Experience(stage.settings.home_path).similar(
         task.family, profile.meta, other_than=data_hash(profile), candidates=stage.allowed(task, profile), k=EPISODES
     )
+    return notes, []
