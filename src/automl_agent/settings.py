@@ -23,6 +23,10 @@ class Settings(BaseModel):
     plans: int = Field(default=3, ge=1, le=8, description="Number of plans made in each round.")
     max_revisions: int = Field(default=2, ge=0, le=5, description="How often what was missed goes back to planning.")
     retrieval: bool = Field(default=True, description="Let plans rest on notes of the knowledge base.")
+    sources: tuple[str, ...] = Field(
+        default=(),
+        description="Asked for notes on the network, too: arxiv, hf, kaggle, openml, or package.module:Class.",
+    )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."

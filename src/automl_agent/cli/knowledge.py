@@ -1,35 +1,74 @@
-"""`automl-agent knowledge build|search|add|sync`: the knowledge base by hand."""
+"""`automl-agent knowledge build|search|list|add|sync`: the knowledge base by hand.
+
+What notes say was written by others: it is shown without control characters.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from automl_agent.cli.folders import home_of
+from automl_agent.delivery.words import short
 from automl_agent.records import Note
+
+WIDTH = 400
+"""Characters of one line about a note."""
 
 
 def knowledge(args: argparse.Namespace) -> int:
     """
     Raises:
-        InputError: when a note or folder is not there or not valid, or the store cannot be written.
+        InputError: when a note or folder is not there or not valid, a source is not known, or the store cannot be
+            written.
     """
     from automl_agent.knowledge import api
 
     home = home_of(args)
     if args.action == "search":
-        notes = api.search(home, args.query, args.family, args.k)
-        print(json.dumps([note.model_dump(mode="json") for note in notes], indent=2) if args.json else _listed(notes))
-        return 0
+        return _search(args, home)
+    if args.action == "list":
+        return _list(args, home)
     if args.action == "build":
         outcome = api.build(home, Path(args.folder) if args.folder else None)
     elif args.action == "add":
-        outcome = api.add(home, Path(args.path))
+        outcome = api.add(home, args.path, args.family)
     else:
         outcome = api.sync(home)
     print(json.dumps(outcome, indent=2, default=str) if args.json else _told(outcome))
+    return 0
+
+
+def _search(args: argparse.Namespace, home: Path) -> int:
+    """Notes of the knowledge base, then those of the live sources that were named."""
+    from automl_agent.knowledge import api
+
+    notes = api.search(home, args.query, args.family, args.k)
+    if args.sources:
+        asked = api.search_live(home, args.query, args.sources, args.family)
+        notes += asked.notes
+        for text in asked.troubles.values():
+            print(f"warning: {text}", file=sys.stderr)
+    print(json.dumps([note.model_dump(mode="json") for note in notes], indent=2) if args.json else _listed(notes))
+    return 0
+
+
+def _list(args: argparse.Namespace, home: Path) -> int:
+    from automl_agent.knowledge import api
+
+    found = api.listed(home, args.family)
+    if args.json:
+        facts = [
+            {"id": note.id, "kind": note.kind, "families": note.families, "title": note.title, "own": own}
+            for note, own in found
+        ]
+        print(json.dumps(facts, indent=2))
+    for note, own in found if not args.json else ():
+        line = short(f"{note.id}  {note.kind}  {', '.join(note.families)}  {note.title}", WIDTH)
+        print(f"{'own' if own else '':<5}{line}")
     return 0
 
 
@@ -41,7 +80,8 @@ def _listed(notes: Sequence[Note]) -> str:
     """Most relevant first: relevance, id and title, then what the note suggests and where it comes from."""
     lines = []
     for note in notes:
-        lines.append(f"{note.relevance:5.2f}  {note.id}  {note.title}")
+        lines.append(f"{note.relevance:5.2f}  {short(note.id, WIDTH)}  {short(note.title, WIDTH)}")
         suggests = ", ".join((*note.models, *note.steps))
-        lines.append(f"       {note.kind}: {note.source}" + (f"; suggests {suggests}" if suggests else ""))
+        from_where = f"{note.kind}: {note.source}" + (f"; suggests {suggests}" if suggests else "")
+        lines.append(f"       {short(from_where, WIDTH)}")
     return "\n".join(lines) or "No note fits."
