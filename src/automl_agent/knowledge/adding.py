@@ -82,7 +82,7 @@ def _loaded(address: str, folder: Path) -> Path:
         page = text.lstrip()[:1] == "<"
         why = "it is a web page" if page else str(error).replace(str(path), name)
         hint = instead(address) if page else ACCEPTED
-        raise InputError(f"{shown(address)} is no note in our form: {short(why, 300)}.", hint=hint) from error
+        raise InputError(f"{shown(address)} is no note in our form: {short(why, 300).rstrip('.')}.", hint=hint) from error
     return path
 
 

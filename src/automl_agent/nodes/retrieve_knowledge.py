@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from automl_agent.delivery.words import plural, short
 from automl_agent.knowledge.quoting import harmless
 from automl_agent.knowledge.sources.asking import SECONDS, ask
 from automl_agent.knowledge.sources.registry import named_sources
@@ -31,7 +32,7 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
     try:
         notes = tuple(harmless(note) for note in _retrieved(task, profile, stage))
     except Exception as error:  # the boundary to a plug-in: knowledge is a suggestion
-        warnings["knowledge"] = f"No notes were retrieved: {type(error).__name__}: {error}"
+        warnings["knowledge"] = f"No notes were retrieved: {type(error).__name__}: {short(str(error), 300)}"
     live, troubles = _live(task, stage)
     warnings |= troubles
     for text in warnings.values():
@@ -56,5 +57,5 @@ def _live(task: TaskSpec, stage: Stage) -> tuple[tuple[Note, ...], dict[str, str
         return (), {}
     seconds = min(SECONDS, LIVE_SHARE * stage.left())
     asked = ask(sources, task.words, task.family, home=stage.settings.home_path, seconds=seconds)
-    stage.remark(f"Asked {', '.join(source.title for source in sources.values())}: {len(asked.notes)} notes.")
+    stage.remark(f"Asked {', '.join(source.title for source in sources.values())}: {plural(len(asked.notes), 'note')}.")
     return asked.notes[:LIVE], {f"knowledge_{name}": text for name, text in asked.troubles.items()}

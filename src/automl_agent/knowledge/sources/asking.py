@@ -73,7 +73,7 @@ def ask(sources: Mapping[str, KnowledgeSource], query: str, family: str | None, 
         for name, source in sources.items()
         if name not in notes
     }
-    troubles = {}
+    troubles: dict[str, str] = {}
     for name, answer in side_by_side(questions, seconds).items():
         try:
             if isinstance(answer, Exception):
