@@ -142,7 +142,9 @@ def test_hugging_face(server: DataServer, tmp_path: Path) -> None:
 
 
 def test_openml(server: DataServer, tmp_path: Path) -> None:
-    stand_in.openml(server, ("sklearn.ensemble.forest.RandomForestClassifier(3)", 0.79), ("mlr.classif.xgboost(1)", 0.78))
+    stand_in.openml(
+        server, ("sklearn.ensemble.forest.RandomForestClassifier(3)", 0.79), ("mlr.classif.xgboost(1)", 0.78)
+    )
     (note,) = answers("openml", "Predict credit risk", home=tmp_path).notes
     assert (note.id, note.kind, note.title) == ("openml:task/59", "run", "Best runs on credit-g at OpenML")
     assert note.source == "OpenML contributors (2019-05-06): runs of task 59, https://www.openml.org/t/59"
@@ -195,7 +197,10 @@ def test_a_wait_beyond_the_deadline_is_not_waited(server: DataServer, tmp_path: 
 WRONG = {
     "error": (Page(b"broken", 500, version=None), "cannot answer now (500)"),
     "page": (Page(b"<html><body>Log in</body></html>", version=None), "something else than an Atom feed"),
-    "cut": (Page(b"<feed xmlns='http://www.w3.org/2005/Atom'><entry>", version=None), "something else than an Atom feed"),
+    "cut": (
+        Page(b"<feed xmlns='http://www.w3.org/2005/Atom'><entry>", version=None),
+        "something else than an Atom feed",
+    ),
     "bytes": (Page(b"\xff\xfe\x00", version=None), "something else than text"),
     "bomb": (Page(b"<!DOCTYPE a [<!ENTITY b 'c'>]><feed/>", version=None), "something else than an Atom feed"),
     "huge": (Page(b"<feed>" + b" " * 3_000_000 + b"</feed>", version=None), "too long or too slow"),
@@ -236,7 +241,10 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 def test_a_source_that_crashes_or_returns_something_else(tmp_path: Path) -> None:
     for source, says in (
         (Given(error=KeyError("page")), "No notes came from My wiki: KeyError: 'page'."),
-        (Given(error=InputError("No key.\x1b[2J", hint="Make one.")), "No notes came from My wiki: No key. [2J Make one."),
+        (
+            Given(error=InputError("No key.\x1b[2J", hint="Make one.")),
+            "No notes came from My wiki: No key. [2J Make one.",
+        ),
         (Given("a text"), "No notes came from My wiki: it did not return notes."),  # type: ignore[arg-type]
     ):
         asked = ask({"mine": source}, "churn", TABLES, home=tmp_path)
@@ -284,7 +292,8 @@ def test_names_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert list(named_sources(["openml", " arxiv", "openml"])) == ["openml", "arxiv"]
     assert named_sources(()) == {}
     (tmp_path / "my_wiki.py").write_text(
-        "class Wiki:\n    name, title = 'wiki', 'Wiki'\n    def search(self, words, family, web, k):\n        return ()\n"
+        "class Wiki:\n    name, title = 'wiki', 'Wiki'\n"
+        "    def search(self, words, family, web, k):\n        return ()\n"
         "class Thief(Wiki):\n    name = 'arxiv'\nclass Nameless:\n    title = 'x'\n"
         "class Deaf:\n    name, title = 'deaf', 'Deaf'\nclass Fails:\n    def __init__(self):\n        1 / 0\n"
     )
@@ -344,7 +353,9 @@ def test_a_fixed_table_says_what_a_text_suggests(text: str, family: str, models:
 
 
 def test_what_goes_out_is_few_words() -> None:
-    words = subject("Predict which customers of 4711 Main Street churn, F1 at least 0.6, with data on tenure and contracts")
+    words = subject(
+        "Predict which customers of 4711 Main Street churn, F1 at least 0.6, with data on tenure and contracts"
+    )
     assert len(words) == 5 and all(word.isalpha() for word in words)
     assert subject("the best model") == ("the", "best", "model")
     assert ask({"mine": Given()}, "42 !", TABLES, home=Path("nowhere")).troubles.keys() == {"mine"}
@@ -412,7 +423,9 @@ def test_sources_of_the_command_line_reach_the_settings(
 
 def test_a_hostile_retriever_gets_nothing_into_a_plan(place: Path) -> None:
     plain, _ = planned(Settings(plan_only=True), retriever=StaticRetriever(()))
-    state, _ = planned(Settings(plan_only=True), retriever=StaticRetriever([HOSTILE.model_copy(update={"families": ()})]))
+    state, _ = planned(
+        Settings(plan_only=True), retriever=StaticRetriever([HOSTILE.model_copy(update={"families": ()})])
+    )
     assert state["task"] == plain["task"]
     told = json.dumps([plan.model_dump(mode="json") for plan in state["plans"].values()])
     assert "evil" not in told and "Ignore" not in told
@@ -549,11 +562,17 @@ def test_a_note_at_an_address_is_added(server: DataServer, place: Path, capsys: 
 
 
 def test_what_is_an_address_of_arxiv() -> None:
-    known = {"2410.02958": "2410.02958", "arxiv:hep-th/9901001v3": "hep-th/9901001", "math.GT/0309136": "math.GT/0309136",
-             "https://www.arxiv.org/pdf/2410.02958v2.pdf": "2410.02958"}  # fmt: skip
+    known = {
+        "2410.02958": "2410.02958",
+        "arxiv:hep-th/9901001v3": "hep-th/9901001",
+        "math.GT/0309136": "math.GT/0309136",
+        "https://www.arxiv.org/pdf/2410.02958v2.pdf": "2410.02958",
+        "http://export.arxiv.org/abs/2410.02958?context=cs": "2410.02958",
+    }
     assert {given: arxiv_id(given) for given in known} == known
-    for given in ("https://evil.org/abs/2410.02958", "https://arxiv.org.evil.org/abs/2410.02958", "2410.02958x", "notes.md"):
-        assert arxiv_id(given) is None
+    for host in ("https://evil.org", "https://arxiv.org.evil.org", "https://arxiv.org/listing"):
+        assert arxiv_id(f"{host}/abs/2410.02958") is None
+    assert arxiv_id("2410.02958x") is None and arxiv_id("notes.md") is None
 
 
 def test_search_asks_live_sources_and_says_who_failed(

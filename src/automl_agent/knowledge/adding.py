@@ -80,9 +80,9 @@ def _loaded(address: str, folder: Path) -> Path:
         read_note(path)
     except InputError as error:
         page = text.lstrip()[:1] == "<"
-        why = "it is a web page" if page else str(error).replace(str(path), name)
+        why = "it is a web page" if page else short(str(error).replace(str(path), name), 300).rstrip(".")
         hint = instead(address) if page else ACCEPTED
-        raise InputError(f"{shown(address)} is no note in our form: {short(why, 300).rstrip('.')}.", hint=hint) from error
+        raise InputError(f"{shown(address)} is no note in our form: {why}.", hint=hint) from error
     return path
 
 

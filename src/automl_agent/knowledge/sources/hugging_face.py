@@ -9,7 +9,6 @@ against a stand-in server that answers in this form; it was never run against hu
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -46,10 +46,11 @@ class OpenML:
             tasks = self._listed(f"task/list/type/{kind}/data_id/{number}/limit/1", "tasks", "task", web)
             if not tasks:
                 continue
-            place = f"evaluation/list/function/{measure}/task/{int(tasks[0]['task_id'])}/sort_order/{order}/limit/{RUNS}"
+            task = int(tasks[0]["task_id"])
+            place = f"evaluation/list/function/{measure}/task/{task}/sort_order/{order}/limit/{RUNS}"
             runs = self._listed(place, "evaluations", "evaluation", web)
             if runs:
-                notes.append(_note(int(tasks[0]["task_id"]), found.title, measure, runs))
+                notes.append(_note(task, found.title, measure, runs))
         return tuple(notes[:k])
 
     def _listed(self, place: str, outer: str, inner: str, web: Web) -> list[Any]:
@@ -72,7 +73,7 @@ def _note(task: int, data: str, measure: str, runs: Sequence[Any]) -> Note:
         kind="run",
         source=f"{who} ({when}): runs of task {task}, https://www.openml.org/t/{task}",
         families=(),
-        text=f"Runs that people uploaded for the data set {data}, by {measure.replace('_', ' ')}, the best first: {told}.",
+        text=f"Runs uploaded for the data set {data}, by {measure.replace('_', ' ')}, the best first: {told}.",
     )
 
 
