@@ -531,6 +531,11 @@ def test_papers_become_notes(server: DataServer, place: Path, capsys: pytest.Cap
     listed = json.loads(capsys.readouterr().out)
     assert [each["id"] for each in listed if each["own"]] == ["arxiv-2410-02958"] and len(listed) > 10
     assert all("forecasting" in each["families"] for each in listed)
+    assert command.main(["knowledge", "list", "--family", "forecasting"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith("     ")] == [
+        f"own  arxiv-2410-02958  paper  {', '.join(families())}  Churn: --- with CatBoost"
+    ]
     stand_in.arxiv(server)
     assert command.main(["knowledge", "add", "2410.99999"]) == 2
     assert "arXiv has no paper 2410.99999" in capsys.readouterr().err

@@ -61,14 +61,15 @@ def _list(args: argparse.Namespace, home: Path) -> int:
 
     found = api.listed(home, args.family)
     if args.json:
-        facts = [
+        rows = [
             {"id": note.id, "kind": note.kind, "families": note.families, "title": note.title, "own": own}
             for note, own in found
         ]
-        print(json.dumps(facts, indent=2))
-    for note, own in found if not args.json else ():
-        line = short(f"{note.id}  {note.kind}  {', '.join(note.families)}  {note.title}", WIDTH)
-        print(f"{'own' if own else '':<5}{line}")
+        print(json.dumps(rows, indent=2))
+        return 0
+    for note, own in found:
+        facts = (note.id, note.kind, ", ".join(note.families), note.title)
+        print(f"{'own' if own else '':<5}{'  '.join(short(fact, WIDTH) for fact in facts)}")
     return 0
 
 

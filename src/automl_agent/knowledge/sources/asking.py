@@ -22,7 +22,7 @@ from automl_agent.errors import InputError
 from automl_agent.execution.home import write_durably
 from automl_agent.fetching.finding import keywords
 from automl_agent.fetching.side_by_side import side_by_side
-from automl_agent.fetching.web import Web
+from automl_agent.fetching.web import Web, WebError
 from automl_agent.knowledge.quoting import harmless
 from automl_agent.knowledge.sources.protocol import KnowledgeSource
 from automl_agent.knowledge.sources.suggesting import suggested
@@ -126,7 +126,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "it did not return notes."
     if isinstance(error, InputError | TimeoutError):
-        return f"{short(str(error), 300).rstrip('.')}."
+        text = str(error)
+        if isinstance(error, WebError):  # its hints are for data that could not be fetched
+            text = text.removesuffix(error.hint)
+        return f"{short(text, 300).rstrip('.')}."
     return f"{type(error).__name__}: {short(str(error), 200)}".rstrip(".: ") + "."
 
 
