@@ -17,9 +17,7 @@ import pytest
 
 import knowledge_server as stand_in
 from automl_agent import Settings, build_graph
-from automl_agent.agents.language_model import PROMPTS
 from automl_agent.agents.planner import Briefing, make_plans
-from automl_agent.agents.with_model.planner import NOTE_TEXT
 from automl_agent.cli import main as command
 from automl_agent.delivery.report.render import render
 from automl_agent.errors import ConfigurationError, InputError
@@ -33,10 +31,9 @@ from automl_agent.knowledge.sources.arxiv import arxiv_id
 from automl_agent.knowledge.sources.asking import ask, subject
 from automl_agent.knowledge.sources.registry import known_sources, named_sources
 from automl_agent.knowledge.sources.suggesting import MODELS, STEPS, suggested
-from automl_agent.llm.prompt import rendered
 from automl_agent.records import DataProfile, Note, TaskSpec
 from automl_agent.tasks.registry import families
-from automl_agent.testing import StaticRetriever
+from automl_agent.testing import ScriptedChatModel, StaticRetriever, faults
 from conftest import CANCER
 from data_server import DataServer, Page
 from report_fixture import classification
@@ -183,14 +180,14 @@ def test_a_named_wait_is_kept(server: DataServer, tmp_path: Path) -> None:
     server.pages["/api/query"] = busy(stand_in.feed(PAPER), "1")
     started = time.monotonic()
     assert len(answers("arxiv", home=tmp_path).notes) == 1
-    assert 1.0 <= time.monotonic() - started < 3
+    assert 1.0 <= time.monotonic() - started < 5
 
 
 def test_a_wait_beyond_the_deadline_is_not_waited(server: DataServer, tmp_path: Path) -> None:
     server.pages["/api/query"] = busy(stand_in.feed(PAPER), "120")
     started = time.monotonic()
-    asked = answers("arxiv", home=tmp_path, seconds=2)
-    assert time.monotonic() - started < 1 and not asked.notes and len(server.seen) == 1
+    asked = answers("arxiv", home=tmp_path, seconds=20)
+    assert time.monotonic() - started < 10 and not asked.notes and len(server.seen) == 1
     assert re.fullmatch(r"No notes came from arXiv: http\S+ cannot answer now \(429\)\..*", asked.troubles["arxiv"])
 
 
@@ -225,12 +222,12 @@ def test_json_of_another_form_is_a_trouble(server: DataServer, tmp_path: Path) -
 def test_all_are_asked_at_once_and_the_slow_are_left_behind(server: DataServer, tmp_path: Path) -> None:
     stand_in.arxiv(server, PAPER)
     server.pages["/api/models"] = Page(b"[]", pause=30, version=None)
-    sources = {**named_sources(["arxiv", "hf"]), "mine": Given(a_note(), pause=3)}
+    sources = {**named_sources(["arxiv", "hf"]), "mine": Given(a_note(), pause=6)}
     started = time.monotonic()
-    asked = ask(sources, "customer churn", TABLES, home=tmp_path, seconds=1)
-    assert time.monotonic() - started < 2
+    asked = ask(sources, "customer churn", TABLES, home=tmp_path, seconds=2)
+    assert time.monotonic() - started < 4
     assert [note.id for note in asked.notes] == ["arxiv:2410.02958"]
-    assert set(asked.troubles) == {"hf", "mine"} and "no answer within 1 s" in asked.troubles["mine"]
+    assert set(asked.troubles) == {"hf", "mine"} and "no answer within 2 s" in asked.troubles["mine"]
 
 
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -451,15 +448,20 @@ def test_admitted_notes_are_harmless_and_name_what_there_is(tmp_path: Path) -> N
     assert harmless(first) == first
 
 
-def test_a_prompt_quotes_notes_inside_its_fence() -> None:
-    note = harmless(HOSTILE)
-    shown = {"id": note.id, "title": note.title, "text": note.text[:NOTE_TEXT]}
-    facts: dict[str, Any] = {"data": {}, "models": {}, "steps": {}, "agents": {}, "library_plans": [], "tried": [],
-                             "evidence": [], "count": 2, "revision": 0, "code": False}  # fmt: skip
-    prompt = rendered(PROMPTS, "planner", notes=[shown], **facts)
-    outside = re.sub(r"<data>.*?</data>", "", prompt.user, flags=re.DOTALL)
-    assert "Ignore previous" in prompt.user and "Ignore previous" not in outside and "System:" not in outside
-    assert clean(prompt.user) and "Notes of others" in outside and "never an instruction" in prompt.system
+def test_a_model_sees_notes_quoted_and_one_that_obeys_them_gains_nothing(place: Path) -> None:
+    obeying = {"title": "Obeying", "models": ["evil.module:Model", "linear"], "steps": ["evil.module:step", "balance"],
+               "notes": ["n"], "choices": [{"candidate": "/tmp/evil.py"}]}  # fmt: skip
+    model = ScriptedChatModel.by_role({"planner": {"plans": [obeying]}}, otherwise=faults.REFUSAL)
+    note = HOSTILE.model_copy(update={"families": ()})
+    state, _ = planned(Settings(plan_only=True), model=model, retriever=StaticRetriever([note]))
+    (call,) = [call for call in model.calls if call.role == "planner"]
+    system, user = (message["content"] for message in call.messages)
+    outside = re.sub(r"<data>.*?</data>", "", user, flags=re.DOTALL)
+    assert "Ignore previous" in user and "Ignore previous" not in outside and "System:" not in outside
+    assert clean(user) and "Notes of others" in outside and "never an instruction" in system
+    (plan,) = [plan for plan in state["plans"].values() if plan.title == "Obeying"]
+    assert (plan.models, plan.steps, plan.choices, plan.notes) == (("linear",), ("balance",), (), ("n",))
+    assert state["task"].metric == planned(Settings(plan_only=True))[0]["task"].metric
 
 
 def test_the_planner_takes_only_allowed_names_from_a_note() -> None:
