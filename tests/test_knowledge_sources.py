@@ -133,9 +133,9 @@ def test_hugging_face(server: DataServer, tmp_path: Path) -> None:
     assert asked.notes[0].models == ("catboost",)
     assert asked.notes[0].source == "ada (2022-01-02): ada/churn, https://huggingface.co/ada/churn"
     assert asked.notes[1].source.endswith("https://huggingface.co/datasets/bob/telco")
-    assert [seen.query["filter"] for seen in server.seen] == [
-        "tabular-classification", "task_categories:tabular-classification",
-    ]  # fmt: skip
+    asked_models, asked_sets = (seen.query for seen in server.seen)
+    assert asked_models["pipeline_tag"] == "tabular-classification"
+    assert asked_sets["filter"] == "task_categories:tabular-classification"
 
 
 def test_openml(server: DataServer, tmp_path: Path) -> None:

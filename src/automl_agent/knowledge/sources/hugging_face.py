@@ -1,8 +1,9 @@
 """Hugging Face (https://huggingface.co): models and data sets of a subject, the most loaded first.
 
 Written after the Hub's API (https://huggingface.co/docs/hub/api: `/api/models` and `/api/datasets` with `search`,
-`filter`, `sort`, `direction`, `limit`). What is listed are names and tags, with a description for data sets. Tested
-against a stand-in server that answers in this form; it was never run against huggingface.co itself.
+`pipeline_tag` or `filter`, `sort`, `direction`, `limit`) and programs that call it. What is listed are names and tags,
+with a description for data sets. Tested against a stand-in server that answers in this form; it was never run against
+huggingface.co itself.
 
 `HF_ENDPOINT` names another server, `HF_TOKEN` is sent to it where it is set.
 """
@@ -37,18 +38,18 @@ class HuggingFace:
 
     def search(self, words: Sequence[str], family: str | None, web: Web, k: int) -> tuple[Note, ...]:
         tag = TASKS.get(family or "", "")
-        models = self._listed("models", words, tag, web, k)
-        sets = self._listed("datasets", words, f"task_categories:{tag}" if tag else "", web, k)
+        models = self._listed("models", words, {"pipeline_tag": tag} if tag else {}, web, k)
+        sets = self._listed("datasets", words, {"filter": f"task_categories:{tag}"} if tag else {}, web, k)
         notes = [_note(each, "model") for each in models[: (k + 1) // 2]]
         notes += [_note(each, "dataset") for each in sets[: k - len(notes)]]
         return tuple(note for note in notes if note is not None)
 
-    def _listed(self, what: str, words: Sequence[str], tag: str, web: Web, k: int) -> list[Mapping[str, Any]]:
+    def _listed(
+        self, what: str, words: Sequence[str], task: Mapping[str, str], web: Web, k: int
+    ) -> list[Mapping[str, Any]]:
         asked = {"search": " ".join(words[:SEARCHED]), "sort": "downloads", "direction": "-1", "limit": str(k)}
         source = hugging_face.SOURCE
-        answer = web.json(
-            f"{source.hub}/api/{what}", params={**asked, **({"filter": tag} if tag else {})}, headers=source.headers
-        )
+        answer = web.json(f"{source.hub}/api/{what}", params={**asked, **task}, headers=source.headers)
         return [each for each in answer if not each.get("private") and not each.get("gated")]
 
 

@@ -1,8 +1,9 @@
 """Kaggle (https://www.kaggle.com): titles of public notebooks that many found good, with the user's own key.
 
 Written after `/kernels/list` of the REST API v1 as Kaggle describes it (`KaggleSwagger.yaml` in
-https://github.com/Kaggle/kaggle-api). The list holds titles, not what the notebooks say, so a note is as short. Tested
-against a stand-in server that answers in this form; it was never run against kaggle.com itself.
+https://github.com/Kaggle/kaggle-api), and the fields that Kaggle's own client reads from its answer. The list holds
+titles, not what the notebooks say, so a note is as short. Tested against a stand-in server that answers in this form;
+it was never run against kaggle.com itself.
 
 The key and `KAGGLE_API_ENDPOINT` are those of `fetching.kaggle`.
 """
