@@ -35,6 +35,10 @@ class Settings(BaseModel):
         min_length=1,
         description="Chroma server where a team shares notes: http(s)://host:port or host:port.",
     )
+    sources: tuple[str, ...] = Field(
+        default=(),
+        description="Asked for notes on the network, too: arxiv, hf, kaggle, openml, or package.module:Class.",
+    )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."

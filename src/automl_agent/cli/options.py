@@ -108,6 +108,7 @@ def _add_run(commands: Commands[Parser]) -> None:
                         "use and extend it (on), use it only (read), neither (off)")  # fmt: skip
     course.add_argument("--notes", metavar="FOLDER", help="folder of a team's notes, besides the shipped ones")
     _server(course)
+    _sources(course)
     course.add_argument("--approve", action="store_true", default=None, help="ask before the costly part")
     course.add_argument("--resume", metavar="RUN", help="continue a run: its id, or 'last'")
     course.add_argument("--answer", metavar="TEXT", help="answer to the question that a run stopped at")
@@ -215,15 +216,20 @@ def _add_knowledge(commands: Commands[Parser]) -> None:
     search.add_argument("query", metavar="QUERY")
     search.add_argument("--family", metavar="NAME", help="only notes for this task family")
     search.add_argument("--k", type=int, default=8, metavar="N", help="number of notes (%(default)s)")
-    add = actions.add_parser("add", help="add a note, or a folder of notes")
-    add.add_argument("path", metavar="PATH")
+    _sources(search)
+    listing = actions.add_parser("list", help="list all notes")
+    listing.add_argument("--family", metavar="NAME", help="only notes for this task family")
+    add = actions.add_parser("add", help="add a note, a folder of notes, or a paper of arXiv")
+    add.add_argument("path", metavar="PATH", help="file, folder, address of a note, arXiv id or address")
+    add.add_argument("--family", metavar="NAME", help="of a paper: only for this task family (all)")
     remove = actions.add_parser("remove", help="take a note of your own out")
     remove.add_argument("name", metavar="ID")
     sync = actions.add_parser("sync", help="bring the index up to date with its notes")
-    for parser in (search, sync):
+    for parser in (search, listing, sync):
         parser.add_argument("--notes", metavar="FOLDER", help="folder of a team's notes, besides the shipped ones")
     for parser in (build, search, add, remove, sync):
         _server(parser)
+    for parser in (build, search, listing, add, remove, sync):
         _home(parser)
         _json(parser)
 
@@ -244,6 +250,13 @@ def _add_experience(commands: Commands[Parser]) -> None:
         _json(parser)
 
 
+def _sources(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--sources", type=_several, metavar="A,B",
+        help="ask on the network, too: arxiv, hf, kaggle, openml, or package.module:Class (none)",
+    )  # fmt: skip
+
+
 def _number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
@@ -256,6 +269,11 @@ def _whole(text: str) -> int:
 
 
 _number.__name__, _whole.__name__ = "number", "whole number"  # argparse names the type in its message
+
+
+def _several(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _yes(text: str) -> bool:

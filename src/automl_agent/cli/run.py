@@ -28,6 +28,7 @@ from automl_agent.delivery.summary import summarize
 from automl_agent.errors import AutoMLError, InputError
 from automl_agent.execution.finished import FinishedRun, find_finished, taken_over
 from automl_agent.execution.runs import RunManifest, new_run_id, read_manifest
+from automl_agent.knowledge.sources.registry import named_sources
 from automl_agent.records import Report, Request
 from automl_agent.settings import Settings
 
@@ -40,8 +41,10 @@ Build = Callable[..., Any]
 NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
 """Options that name one thing, as the fields of a request do."""
 REQUEST_OPTIONS = ("words", "based_on", "data", "test_data", *NAMED, "ignore", "by", "set")
-SETTINGS_OPTIONS = ("budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out",
-                    "experience", "notes", "knowledge_server")  # fmt: skip
+SETTINGS_OPTIONS = (
+    "budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out", "sources",
+    "experience", "notes", "knowledge_server",
+)  # fmt: skip
 CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 
@@ -118,6 +121,9 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     if given.get("notes"):
         given["notes"] = _absolute(given["notes"])
     settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
+    if args.sources and args.no_retrieval:
+        raise InputError("--sources and --no-retrieval exclude each other.")
+    named_sources(settings.sources)  # one that is not known is found out before any work
     run_id = new_run_id(request.words or (earlier.task.words if earlier else ""))
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
     return RunManifest(

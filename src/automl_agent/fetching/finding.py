@@ -5,15 +5,15 @@ Nothing is used before it was chosen. It ends after a few seconds, whatever the 
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from automl_agent.errors import InputError
 from automl_agent.fetching.protocol import Found, Source
+from automl_agent.fetching.side_by_side import side_by_side
 from automl_agent.fetching.web import Web
 from automl_agent.records import Question
 
@@ -94,28 +94,11 @@ def offered(question: Question, words: str, sources: Mapping[str, Source], *, on
 def _searched(wanted: tuple[str, ...], sources: Mapping[str, Source], seconds: float
               ) -> tuple[list[Hit], list[str], bool]:  # fmt: skip
     """What was found, the best first; what failed, by name; and whether any source on the network answered."""
-    deadline = time.monotonic() + seconds
-    answers: queue.Queue[tuple[str, tuple[Found, ...] | Exception]] = queue.Queue()
-
-    def ask(source: Source) -> None:
-        try:
-            found = source.search(wanted, Web(deadline, connect=min(CONNECT_SECONDS, seconds)))
-            answers.put((source.scheme, found))
-        except Exception as error:  # whatever a source does, the others are asked
-            answers.put((source.scheme, error))
-
-    for source in sources.values():
-        threading.Thread(target=ask, args=(source,), daemon=True).start()  # a hanging one must not hold up the exit
-    got: dict[str, tuple[Found, ...] | Exception] = {}
-    while len(got) < len(sources) and (left := deadline - time.monotonic()) > 0:
-        try:
-            scheme, answer = answers.get(timeout=left)
-        except queue.Empty:
-            break
-        got[scheme] = answer
+    web = Web(time.monotonic() + seconds, connect=min(CONNECT_SECONDS, seconds))
+    got = side_by_side({name: partial(source.search, wanted, web) for name, source in sources.items()}, seconds)
     hits, failures, answered = [], [], False
     for scheme, source in sources.items():
-        answer = got.get(scheme, TimeoutError(f"no answer within {seconds:.0f} s"))
+        answer = got[scheme]
         if isinstance(answer, Exception):
             failures.append(f"{source.title} ({_reason(answer)})")
             continue

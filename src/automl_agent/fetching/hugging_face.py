@@ -37,7 +37,7 @@ class HuggingFace:
     title = "Hugging Face"
 
     @property
-    def _hub(self) -> str:
+    def hub(self) -> str:
         return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
     @property
@@ -45,7 +45,7 @@ class HuggingFace:
         return os.environ.get("HF_DATASETS_SERVER", "https://datasets-server.huggingface.co").rstrip("/")
 
     @property
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         token = os.environ.get("HF_TOKEN", "").strip()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -77,9 +77,9 @@ class HuggingFace:
 
     def search(self, words: Sequence[str], web: Web) -> tuple[Found, ...]:
         params = {"search": " ".join(words), "sort": "downloads", "direction": "-1", "limit": str(MOST)}
-        answer = web.json(f"{self._hub}/api/datasets", params=params, headers=self._headers)
+        answer = web.json(f"{self.hub}/api/datasets", params=params, headers=self.headers)
         usable = [each for each in answer if not each.get("private") and not each.get("gated")]
-        return tuple(Found(f"hf:{each['id']}", each["id"], _about(each)) for each in usable)
+        return tuple(Found(f"hf:{each['id']}", each["id"], about(each)) for each in usable)
 
     def _listed(self, name: str, web: Web) -> tuple[list[dict[str, Any]], str]:
         """The Parquet files of a set, and its full name: old ones (`imdb`) are known to the Hub only."""
@@ -89,7 +89,7 @@ class HuggingFace:
             if error.status != 404:
                 raise
         try:
-            facts = web.json(f"{self._hub}/api/datasets/{quote(name)}", headers=self._headers)
+            facts = web.json(f"{self.hub}/api/datasets/{quote(name)}", headers=self.headers)
         except WebError as error:
             if error.status not in (401, 404):  # 401 is what the Hub says of sets that are not there
                 raise
@@ -103,7 +103,7 @@ class HuggingFace:
                              hint="Download its files and give their paths.") from error  # fmt: skip
 
     def _parquet(self, name: str, web: Web) -> list[dict[str, Any]]:
-        answer = web.json(f"{self._server}/parquet", params={"dataset": name}, headers=self._headers)
+        answer = web.json(f"{self._server}/parquet", params={"dataset": name}, headers=self.headers)
         files: list[dict[str, Any]] = answer.get("parquet_files") or []
         if not files:
             raise WebError(f"Hugging Face has no Parquet files of {name!r} yet.", status=404)
@@ -117,7 +117,7 @@ class HuggingFace:
         web.check_size(str(files[0]["url"]), total)
         writer = None
         for number, file in enumerate(files):
-            shard = web.download(str(file["url"]), folder, name=f".{name}-{number}.parquet", headers=self._headers).path
+            shard = web.download(str(file["url"]), folder, name=f".{name}-{number}.parquet", headers=self.headers).path
             source = pq.ParquetFile(shard)
             classes = _classes(source.schema_arrow)
             for group in range(source.num_row_groups):
@@ -166,7 +166,7 @@ def _named(table: pa.Table, classes: Mapping[str, list[str]]) -> pa.Table:
     return table
 
 
-def _about(facts: Mapping[str, Any]) -> str:
+def about(facts: Mapping[str, Any]) -> str:
     """What the Hub says of a set, its description or else its tags that are words."""
     tags = [str(tag) for tag in facts.get("tags") or [] if ":" not in str(tag)]
     return " ".join(str(facts.get("description") or " ".join(tags)).split())

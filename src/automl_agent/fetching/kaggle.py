@@ -48,7 +48,7 @@ class Kaggle:
         what = "data set" if match["owner"] else "competition"
         place = f"datasets/download/{name}" if match["owner"] else f"competitions/data/download-all/{name}"
         try:
-            path = web.download(f"{self._api}/{place}", folder, name=".archive.zip", **_credentials()).path
+            path = web.download(f"{self._api}/{place}", folder, name=".archive.zip", **credentials()).path
         except WebError as error:
             raise self._explained(error, name, what) from error
         if zipfile.is_zipfile(path):
@@ -64,7 +64,7 @@ class Kaggle:
 
     def search(self, words: Sequence[str], web: Web) -> tuple[Found, ...]:
         params = {"search": " ".join(words), "filetype": "csv", "page": "1"}
-        answer = web.json(f"{self._api}/datasets/list", params=params, **_credentials())
+        answer = web.json(f"{self._api}/datasets/list", params=params, **credentials())
         listed = answer if isinstance(answer, list) else answer.get("datasets") or []
         return tuple(Found(f"kaggle:{each['ref']}", str(each.get("title") or each["ref"]),
                            str(each.get("subtitle") or "")) for each in listed[:MOST])  # fmt: skip
@@ -81,7 +81,7 @@ class Kaggle:
         return error
 
 
-def _credentials() -> dict[str, Any]:
+def credentials() -> dict[str, Any]:
     """The key as arguments of a request.
 
     Raises:

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -36,15 +38,21 @@ ATTEMPTS = 4
 PAUSE = 0.3
 """Seconds before the second attempt; each further one waits twice as long."""
 TELL_SECONDS = 1.0
-LONGEST_JSON = 16 * 2**20
+LONGEST_ANSWER = 16 * 2**20
+BUSY = (429, 503)
+BUSY_PAUSE = 1.0
+"""Seconds before a busy server that names no time is asked again; each further wait is twice as long."""
 _MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
 
 class WebError(InputError):
-    """A request that failed. `status` is the HTTP status; 0 where the server was not reached or broke off."""
+    """A request that failed. `status` is the HTTP status; 0 where the server was not reached or broke off.
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
-        self.status = status
+    `retry_after`: seconds after which the server said to ask again, if it did.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0, retry_after: float | None = None) -> None:
+        self.status, self.retry_after = status, retry_after
         super().__init__(message, hint=hint)
 
 
@@ -66,6 +74,11 @@ class Web:
     say: Callable[[str], None] = lambda _text: None
     """Shows progress."""
     connect: float = CONNECT_SECONDS
+    longest: int = LONGEST_ANSWER
+    """Bytes of one answer that is no file."""
+    patient: bool = False
+    """Whether an answer is asked for again when the server is busy (429, 503): after the time that it names, within
+    the deadline."""
     loaded: int = field(default=0, init=False)
     """Bytes of finished downloads."""
 
@@ -81,6 +94,38 @@ class Web:
         Raises:
             WebError: it was not reached, refused, or answered something else.
         """
+        content = self._answered(url, params=params, headers=headers, auth=auth, body=body)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise WebError(f"{shown(url)} answered something else than JSON.") from error
+
+    def text(self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+             ) -> str:  # fmt: skip
+        """The text (UTF-8) that a server answers a GET with.
+
+        Raises:
+            WebError: it was not reached, refused, or answered no text.
+        """
+        try:
+            return self._answered(url, params=params, headers=headers).decode()
+        except UnicodeDecodeError as error:
+            raise WebError(f"{shown(url)} answered something else than text.") from error
+
+    def _answered(self, url: str, **request: Any) -> bytes:
+        """The body of an answer; a busy server is asked again where we are patient and it wants us to."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._asked(url, **request)
+            except WebError as error:
+                pause = BUSY_PAUSE * 2**attempt if error.retry_after is None else error.retry_after
+                if not self.patient or error.status not in BUSY or attempt == ATTEMPTS - 1 or pause >= self.left():
+                    raise
+                time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _asked(self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+               auth: tuple[str, str] | None = None, body: Any = None) -> bytes:  # fmt: skip
         import httpx
 
         self._check_reachable(url)
@@ -94,14 +139,11 @@ class Web:
                 content = b""
                 for block in answer.iter_bytes():
                     content += block
-                    if len(content) > LONGEST_JSON or self.left() <= 0:
+                    if len(content) > self.longest or self.left() <= 0:
                         raise WebError(f"The answer of {shown(url)} is too long or too slow.")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self._translated(url, error) from error
-        try:
-            return json.loads(content)
-        except ValueError as error:
-            raise WebError(f"{shown(url)} answered something else than JSON.") from error
+        return content
 
     def changed(self, url: str, stamp: Stamp) -> bool:
         """Whether a file has another version now; true where the server does not say.
@@ -251,7 +293,10 @@ class Web:
         if status in (401, 403, 407):
             raise WebError(f"{place} may not be read ({status}).", hint="It may need an account.", status=status)
         if status == 429 or status >= 500:
-            raise WebError(f"{place} cannot answer now ({status}).", hint="Try again later.", status=status)
+            wait = _wait(answer.headers.get("Retry-After", ""))
+            raise WebError(
+                f"{place} cannot answer now ({status}).", hint="Try again later.", status=status, retry_after=wait
+            )
         raise WebError(f"{place} refused the request ({status}).", status=status)
 
     def check_size(self, url: str, size: int) -> None:
@@ -313,6 +358,16 @@ def _hopeless() -> tuple[type[Exception], ...]:  # a function, since httpx is im
     import httpx
 
     return httpx.UnsupportedProtocol, httpx.ProxyError, httpx.ConnectError, httpx.ConnectTimeout
+
+
+def _wait(said: str) -> float | None:
+    """Seconds that a `Retry-After` names, as a number or as a date (RFC 9110, section 10.2.3); `None` for neither."""
+    if said.strip().isdecimal():
+        return float(said)
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return None
 
 
 def _web_page(url: str) -> WebError:

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from automl_agent.errors import InputError
+from automl_agent.knowledge.adding import checked_family, files_of
 from automl_agent.knowledge.index import StoreError
 from automl_agent.knowledge.notes import note_files, read_note
+from automl_agent.knowledge.quoting import harmless
 from automl_agent.knowledge.server import TOKEN, ServerError
+from automl_agent.knowledge.sources.asking import Asked, ask
+from automl_agent.knowledge.sources.registry import named_sources
 from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.records import Note
 
@@ -53,24 +58,53 @@ def search(home: Path, query: str, family: str | None = None, k: int = 5, *, met
         raise InputError("The query is empty.", hint="Describe the data and the task in a few words.")
     with KnowledgeStore(home, folder, notes=notes, server=server) as store:
         store.check()
-        return list(store.search(query, family=family, meta=meta, k=k))
+        return [harmless(note) for note in store.search(query, family=family, meta=meta, k=k)]
 
 
-def add(home: Path, path: Path, *, server: str | None = None) -> dict[str, Any]:
+def search_live(home: Path, query: str, sources: Sequence[str], family: str | None = None) -> Asked:
+    """Notes that live sources bring for a query, and what went wrong with some.
+
+    Args:
+        sources: names of sources, or `package.module:Class`.
+
+    Raises:
+        InputError: when a source or the family is not known.
+    """
+    return ask(named_sources(sources), query, checked_family(family), home=home)
+
+
+def listed(home: Path, family: str | None = None, *, notes: Path | None = None) -> list[tuple[Note, bool]]:
+    """All notes (of a family) by id, each with whether it is one of the user's own.
+
+    Args:
+        notes: a folder of a team's notes, which are listed, too.
+
+    Raises:
+        InputError: when the family is not known, or the folder or one of its notes is not valid.
+    """
+    checked_family(family)
+    with KnowledgeStore(home, notes=notes) as store:
+        store.check()
+        own = {path.stem for path in note_files(store.own)} if store.own.is_dir() else set()
+        found = [harmless(note) for note in store.notes() if family is None or family in note.families]
+    return [(note, note.id in own) for note in found]
+
+
+def add(home: Path, given: Path | str, family: str | None = None, *, server: str | None = None) -> dict[str, Any]:
     """Copy a note, or all notes of a folder, to the user's own and index them.
 
     All are checked before any is copied. A note of the same name is replaced.
 
+    Args:
+        given: a file or folder; or the address of a note, or a paper at arXiv (id or address), which are loaded.
+        family: for a paper, the only task family that it is for; all of them otherwise.
+
     Raises:
-        InputError: when the path is missing or a note is not valid (names the file and the field); as `build`.
+        InputError: when there is nothing or a note is not valid (names the file and the field); as `build`.
     """
-    files = note_files(path) if path.is_dir() else (path,)
-    if not path.exists():
-        raise InputError(f"There is no note or folder {path}.")
-    if not files:
-        raise InputError(f"The folder {path} has no notes.", hint="Notes are files that end in .md.")
-    notes = [read_note(file) for file in files]
-    with KnowledgeStore(home, server=server) as store:
+    with tempfile.TemporaryDirectory() as scratch, KnowledgeStore(home, server=server) as store:
+        files = files_of(str(given), family, Path(scratch))
+        notes = [read_note(file) for file in files]
         store.check()
         try:
             store.own.mkdir(parents=True, exist_ok=True)

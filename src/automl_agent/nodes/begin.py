@@ -10,6 +10,7 @@ from automl_agent.errors import InputError
 from automl_agent.execution.finished import find_finished, taken_over
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.runs import new_run_id
+from automl_agent.knowledge.sources.registry import named_sources
 from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.nodes.stage import Stage, services_clock
 from automl_agent.nodes.state import State
@@ -49,6 +50,7 @@ def begin(state: State, stage: Stage) -> dict[str, Any]:
     data = tuple(state.get("data") or ()) or request.data
     request = request.model_copy(update={"data": data})
     prepare_home(stage.settings.home_path)
+    named_sources(stage.settings.sources)  # one that is not known is found out before any work
     if request.based_on is not None:
         earlier = find_finished(stage.settings.home_path, request.based_on)
         request = taken_over(request, earlier, stage.settings)
