@@ -40,10 +40,10 @@ def similar(kept: Experience, data: str = "new", **facts: float) -> tuple[Note, 
 
 def test_nearest_data_come_first_and_far_ones_not_at_all(tmp_path: Path) -> None:
     kept = Experience(tmp_path)
-    kept.add(one("a", "extra_trees"), one("b", "lightgbm", rows=30_000), one("c", "linear", rows=1e9, columns=1e4))
+    kept.add(one("a", "extra_trees"), one("b", "lightgbm", rows=20_000), one("c", "linear", rows=1e9, columns=1e4))
     notes = similar(kept, rows=1100)
     assert [note.models[0] for note in notes] == ["extra_trees", "lightgbm"]
-    assert [note.models[0] for note in similar(kept, rows=29_000)] == ["lightgbm", "extra_trees"]
+    assert [note.models[0] for note in similar(kept, rows=15_000)] == ["lightgbm", "extra_trees"]
     assert kept.similar("forecasting", {"rows": 1000.0}) == ()
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_file_of_the_folder_costs_itself_only(tmp_path: Path, caplog: 
 
 def test_a_store_that_cannot_be_used_is_compared_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = Experience(tmp_path)
-    kept.add(one("a", "extra_trees"), one("b", rows=30_000))
+    kept.add(one("a", "extra_trees"), one("b", rows=20_000))
     (tmp_path / "knowledge" / "chroma").mkdir()
     (tmp_path / "knowledge" / "chroma" / "chroma.sqlite3").write_bytes(b"rubbish" * 1000)
     assert [note.models[0] for note in similar(kept)] == ["extra_trees", "lightgbm"]

@@ -308,6 +308,8 @@ class DataRecipe(Record):
     steps: tuple[str, ...] = ()
     """Data steps kept, because they improved the out-of-fold score."""
     rejected: tuple[str, ...] = ()
+    gains: dict[str, float] = Field(default_factory=dict)
+    """By how much the out-of-fold score of the plan's probe is better with each step that was measured."""
     features: str = ""
     """Artifact id of the feature module that improved the out-of-fold score; empty without one."""
     without: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ def allowed_candidates(
     Raises:
         InputError: when the user's words leave no candidate, naming those that there are.
     """
+    wished = any(one.measure == "model_family" and one.comparison in ("in", "==") for one in task.constraints)
     left_out: dict[str, str] = {}
     allowed: list[str] = []
     for name, candidate in family.candidates().items():
@@ -28,7 +29,9 @@ def allowed_candidates(
             reason = f"needs {', '.join(candidate.requires)}, which is not installed"
         if not reason:
             failed = [
-                f"{key} {rule}" for key, rule in candidate.conditions.items() if not holds(rule, profile.meta.get(key))
+                f"{key} {rule}"
+                for key, rule in candidate.conditions.items()
+                if not holds(rule, profile.meta.get(key)) and not (key == "budget" and wished)
             ]
             reason = f"is for {' and '.join(failed)}" if failed else ""
         if reason:

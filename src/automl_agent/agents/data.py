@@ -7,6 +7,7 @@ from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
 from automl_agent.delivery.words import model_name
 from automl_agent.records import CandidateChoice, DataRecipe, Measurement, SubTask, Trial
+from automl_agent.tasks.family import loss
 
 MIN_GAIN = 0.002
 """Smallest relative improvement of the loss that counts; less is noise at two folds."""
@@ -36,7 +37,12 @@ def choose_recipe(subtask: SubTask, bench: Bench, reserve: int = 0) -> DataRecip
         alone = singles[steps.index(helpful[0])]
         if bench.gain(together, alone) <= 0:  # the steps do not add up: keep the best one
             kept = (helpful[0],)
-    return DataRecipe(steps=kept, rejected=tuple(step for step in steps if step not in kept))
+    gains = {
+        step: loss(bench.metric, base.score) - loss(bench.metric, trial.score)
+        for step, trial in zip(steps, singles, strict=False)
+        if base.score is not None and trial.score is not None
+    }
+    return DataRecipe(steps=kept, rejected=tuple(step for step in steps if step not in kept), gains=gains)
 
 
 def _affordable(base: Trial, bench: Bench, reserve: int) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STEPS = 7
 """Data steps of a plan at most: each is measured."""
-PROVEN = 2
+PROVEN = 1
 """Configurations that a plan takes over from similar data at most."""
 
 

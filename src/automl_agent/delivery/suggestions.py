@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
 
-from automl_agent.records import Note, NoteUse, Plan, Solution, Suggestion, Trial
+from automl_agent.records import (
+    DataRecipe,
+    Note,
+    NoteUse,
+    Plan,
+    Shortlist,
+    Solution,
+    Suggestion,
+    TaskResult,
+    Trial,
+)
 from automl_agent.tasks.family import MetricSpec, loss
 
 
-def note_uses(
-    notes: Sequence[Note], plans: Sequence[Plan], trials: Sequence[Trial], solution: Solution, metric: MetricSpec
-) -> tuple[NoteUse, ...]:
-    """One record for each note, most relevant first.
+@dataclass(frozen=True)
+class Work:
+    """What a run did."""
 
-    Args:
-        trials: all that were run; a step is judged by the trials of the Data Agent with and without it.
-    """
-    return tuple(_used(note, plans, trials, solution, metric) for note in notes)
+    plans: Sequence[Plan]
+    results: Sequence[TaskResult]
+    """Of the agents, who measured steps and models before the plans were tried."""
+    trials: Sequence[Trial]
+    solution: Solution
+    metric: MetricSpec
 
 
-def _used(
-    note: Note, plans: Sequence[Plan], trials: Sequence[Trial], solution: Solution, metric: MetricSpec
-) -> NoteUse:
-    citing = tuple(plan.id for plan in plans if note.id in plan.notes)
-    reasons = dict.fromkeys(plan.rejected[note.id] for plan in plans if note.id in plan.rejected)
-    models = [_model(name, trials, solution, metric) for name in note.models]
-    steps = [_step(name, trials, solution, metric) for name in note.steps]
+def note_uses(notes: Sequence[Note], work: Work) -> tuple[NoteUse, ...]:
+    """One record for each note, in the order of the notes."""
+    return tuple(_used(note, work) for note in notes)
+
+
+def _used(note: Note, work: Work) -> NoteUse:
+    citing = tuple(plan.id for plan in work.plans if note.id in plan.notes)
+    reasons = dict.fromkeys(plan.rejected[note.id] for plan in work.plans if note.id in plan.rejected)
+    suggestions = [*(_model(name, work) for name in note.models), *(_step(name, work) for name in note.steps)]
     return NoteUse(
         note=note.id,
         title=note.title,
@@ -34,48 +47,45 @@ def _used(
         kind=note.kind,
         plans=citing,
         reason="" if citing else "; ".join(reasons),
-        suggestions=(*models, *steps) if citing else (),
+        suggestions=tuple(suggestions) if citing else (),
     )
 
 
-def _model(name: str, trials: Sequence[Trial], solution: Solution, metric: MetricSpec) -> Suggestion:
-    tried = [trial for trial in trials if trial.candidate == name]
-    if any(member.candidate == name for member in solution.members):
-        own = [member.score for member in solution.members if member.candidate == name and member.score is not None]
-        best = min(own, key=lambda score: loss(metric, score), default=None)
+def _model(name: str, work: Work) -> Suggestion:
+    metric, solution = work.metric, work.solution
+    own = [member.score for member in solution.members if member.candidate == name and member.score is not None]
+    if own:
+        best = min(own, key=lambda score: loss(metric, score))
         return Suggestion(name=name, kind="model", outcome="kept", score=best, gain=solution.gains.get(name))
-    return Suggestion(name=name, kind="model", outcome=_outcome(tried), score=_best(tried, metric))
-
-
-def _step(name: str, trials: Sequence[Trial], solution: Solution, metric: MetricSpec) -> Suggestion:
-    tried = [trial for trial in trials if name in trial.steps]
-    gains = [
-        loss(metric, base.score) - loss(metric, trial.score)
-        for trial in tried
-        for base in trials
-        if trial.steps == (name,) and not base.steps and trial.score is not None and base.score is not None
-        and (base.candidate, base.params, base.fidelity) == (trial.candidate, trial.params, trial.fidelity)
-    ]  # fmt: skip
-    kept = any(name in member.steps for member in solution.members)
-    return Suggestion(
-        name=name,
-        kind="step",
-        outcome="kept" if kept else _outcome(tried),
-        score=_best(tried, metric),
-        gain=max(gains, default=None),
+    tried = [trial for trial in work.trials if trial.candidate == name]
+    best_of_all = _best(tried, metric)
+    if best_of_all is None:  # the Model Agent compared it, and no plan took it further
+        measured = [one.value for result in work.results for one in result.measurements if one.what == name]
+        best_of_all = min(measured, key=lambda score: loss(metric, score), default=None)
+    if best_of_all is not None:
+        return Suggestion(name=name, kind="model", outcome="not better", score=best_of_all)
+    shortlists = [result.output for result in work.results if isinstance(result.output, Shortlist)]
+    late = {choice.candidate for shortlist in shortlists for choice in shortlist.late}
+    failed = any(not trial.late for trial in tried) or any(
+        name not in late and shortlist.rejected.get(name, "").startswith("failed") for shortlist in shortlists
     )
+    return Suggestion(name=name, kind="model", outcome="failed" if failed else "not tried")
+
+
+def _step(name: str, work: Work) -> Suggestion:
+    recipes = [result.output for result in work.results if isinstance(result.output, DataRecipe)]
+    gain = max((recipe.gains[name] for recipe in recipes if name in recipe.gains), default=None)
+    score = _best([trial for trial in work.trials if name in trial.steps], work.metric)
+    if any(name in member.steps for member in work.solution.members):
+        return Suggestion(name=name, kind="step", outcome="kept", score=score, gain=gain)
+    if gain is not None or score is not None:
+        return Suggestion(name=name, kind="step", outcome="not better", score=score, gain=gain)
+    failed = any(name in recipe.rejected for recipe in recipes)
+    return Suggestion(name=name, kind="step", outcome="failed" if failed else "not tried")
 
 
 def _best(tried: Sequence[Trial], metric: MetricSpec) -> float | None:
     """Of the trials that saw most data."""
     scored = [trial for trial in tried if trial.score is not None]
-    return min(
-        scored, key=lambda trial: (-(trial.fidelity.rows or 1 << 62), -trial.fidelity.folds,
-                                   loss(metric, trial.score or 0.0)), default=Trial.model_construct(score=None)
-    ).score  # fmt: skip
-
-
-def _outcome(tried: Sequence[Trial]) -> Literal["not better", "failed", "not tried"]:
-    if any(trial.score is not None for trial in tried):
-        return "not better"
-    return "not tried" if not tried or all(trial.late for trial in tried) else "failed"
+    order = sorted(scored, key=lambda t: (-(t.fidelity.rows or 1 << 62), -t.fidelity.folds, loss(metric, t.score or 0)))
+    return order[0].score if order else None

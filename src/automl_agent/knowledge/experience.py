@@ -34,8 +34,8 @@ FACTS = (
 """Meta-features that make the vector of a profile, in this order."""
 COLLECTION = "experience-1"
 """Its number changes with `FACTS` and their scale."""
-REACH = 3.0
-"""Distance of two profiles up to which they count as similar: three tens of rows, or of columns, for instance."""
+REACH = 1.5
+"""Distance of similar profiles at most: all else alike, rows and columns may each differ tenfold."""
 RESULTS = 12
 """Trials that an episode keeps."""
 LEADERS = 3

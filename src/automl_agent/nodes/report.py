@@ -11,7 +11,7 @@ from typing import Any
 from automl_agent.delivery.report.content import ReportContent
 from automl_agent.delivery.report.render import write_report
 from automl_agent.delivery.subgroups import weak_groups
-from automl_agent.delivery.suggestions import note_uses
+from automl_agent.delivery.suggestions import Work, note_uses
 from automl_agent.delivery.summary import requirement
 from automl_agent.errors import AutoMLError
 from automl_agent.execution.home import write_durably
@@ -90,19 +90,20 @@ def _delivered(state: State, stage: Stage) -> Report:
         predictions=str(Path(state["out"]) / "predictions.csv"),
         submission=state.get("submission"),
         subgroups=grade.subgroups,
-        knowledge=note_uses(
-            state.get("notes", ()),
-            tuple(state["plans"].values()),
-            _all_trials(state),
-            solution,
-            stage.family(task).metrics[task.metric],
-        ),
+        knowledge=note_uses(state.get("notes", ()), _work(state, stage)),
         **_common(state, stage),
     )
     result = told(state, stage, result)
     costs = {"cost": stage.ledger.costs(stage.run_id), "calls": stage.ledger.calls(stage.run_id)}  # the summary's, too
     result = result.model_copy(update=costs)
     return result.model_copy(update={"report": _page(state, stage, result)})
+
+
+def _work(state: State, stage: Stage) -> Work:
+    task, solution = state["task"], state["solution"]
+    assert task is not None and solution is not None
+    plans, results = tuple(state["plans"].values()), tuple(state.get("results", {}).values())
+    return Work(plans, results, _all_trials(state), solution, stage.family(task).metrics[task.metric])
 
 
 def _page(state: State, stage: Stage, result: Report) -> str | None:

@@ -48,14 +48,13 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
 
 
 def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> Found:
-    meta = {**profile.meta, "budget": stage.budget}
     words = f"{task.words} {task.family.replace('_', ' ')} {task.metric}"
     given = stage.services.retriever
     if given is not None:
-        notes = given.retrieve(words, family=task.family, meta=meta, k=NOTES)
+        notes = given.retrieve(words, family=task.family, meta=profile.meta, k=NOTES)
         return notes, _troubles(given.warnings if isinstance(given, KnowledgeStore) else [])
     with KnowledgeStore.of(stage.settings) as store:
-        return store.retrieve(words, family=task.family, meta=meta, k=NOTES), _troubles(store.warnings)
+        return store.retrieve(words, family=task.family, meta=profile.meta, k=NOTES), _troubles(store.warnings)
 
 
 def _troubles(texts: list[str]) -> dict[str, str]:

@@ -81,7 +81,8 @@ def _outcome(one: Suggestion) -> str:
         case "kept":
             return f"in the solution: {gain} better on the plan's probe" if gain else "in the solution"
         case "not better" if one.kind == "step" and one.gain is not None:
-            return f"left out: {gain} {'worse' if one.gain < 0 else 'better, which is too little,'} on the plan's probe"
+            how = "worse" if one.gain < 0 else "better" if one.gain else "difference"
+            return f"left out: {gain} {how} on the plan's probe"
         case "not better":
             return f"left out: {number(one.score)}, and the solution is no better with it"
         case "failed":

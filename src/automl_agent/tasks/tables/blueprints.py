@@ -15,7 +15,7 @@ BLUEPRINTS = (
     Blueprint(
         title="Smooth models on prepared features",
         hypothesis="On scaled, de-skewed and encoded columns a smooth model generalises well and answers fast.",
-        models=("linear", "nearest_neighbours"),
+        models=("linear", "network", "nearest_neighbours"),
         steps=("splines", "quantile_scale", "target_encoding", "missing_indicators", "clip_outliers", "log_target"),
         emphasis="speed",
     ),
