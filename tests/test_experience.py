@@ -141,3 +141,15 @@ def test_a_default_configuration_is_not_tried_twice() -> None:
     note = Note(id="experience-1", title="t", kind="experience", source="s", families=(FAMILY.name,),
                 models=("lightgbm",), choices=(CandidateChoice(candidate="lightgbm"),))  # fmt: skip
     assert not any(plan.choices for plan in make_plans(brief(notes=(note,))))
+
+
+def test_a_configuration_that_took_much_longer_is_no_start(tmp_path: Path) -> None:
+    kept = Experience(tmp_path)
+    trials = [Trial(id=str(rate), plan="p", candidate="lightgbm", params={"learning_rate": rate},
+                    fidelity=Fidelity(rows=0, folds=5), score=score, fit_seconds=seconds)
+              for rate, score, seconds in ((0.005, 0.92, 40.0), (0.03, 0.91, 6.0), (0.05, 0.90, 4.0))]  # fmt: skip
+    solution = Solution(id="s", members=(), metric="f1", score=0.92, folder="s")
+    task = TaskSpec(words="", family=FAMILY.name, target="t", metric="f1")
+    kept.add(episode(task, profile("a"), solution, 0.5, trials, CANDIDATES, 30.0))
+    (note,) = similar(kept)
+    assert note.choices[0].params == {"learning_rate": 0.03}

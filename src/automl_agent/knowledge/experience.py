@@ -40,6 +40,8 @@ RESULTS = 12
 """Trials that an episode keeps."""
 LEADERS = 3
 """Candidates that a note of an episode names."""
+DEAR = 2.0
+"""How many times longer than the quickest of its candidate a configuration may have taken that others start from."""
 LOCK_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
@@ -311,7 +313,7 @@ def _note(one: Episode, distance: float, candidates: Collection[str]) -> Note:
     """An episode as a note: its best candidates with their configurations, and the steps that its solution took."""
     leaders: dict[str, Result] = {}
     for result in one.results:
-        if not candidates or result.candidate in candidates:
+        if (not candidates or result.candidate in candidates) and not _dear(result, one.results):
             leaders.setdefault(result.candidate, result)
     best = list(leaders.values())[:LEADERS]
     scores = ", ".join(f"{result.candidate} {result.score:.4g}" for result in best)
@@ -330,6 +332,13 @@ def _note(one: Episode, distance: float, candidates: Collection[str]) -> Note:
              f"Facts: {facts}.",
         relevance=round(1 / (1 + distance), 4),
     )  # fmt: skip
+
+
+def _dear(result: Result, others: Iterable[Result]) -> bool:
+    """Whether another configuration of the candidate was fitted much quicker: a start for a search has to be cheap."""
+    alike = [one.fit_seconds for one in others
+             if (one.candidate, one.rows, one.folds) == (result.candidate, result.rows, result.folds)]  # fmt: skip
+    return result.fit_seconds > DEAR * min(alike)
 
 
 def _size(facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "random forest, extra trees, extremely randomized trees": ("extra_trees",),
     "logistic regression, linear regression, ridge regression, lasso, elastic net": ("linear", "features_linear"),
     "nearest neighbor, nearest neighbour, k neighbors, knn": ("nearest_neighbours",),
+    "multilayer perceptron, mlp, realmlp, tabular deep learning": ("network",),
     "tf idf, tfidf, bag of words": ("word_linear",),
     "character n gram, char n gram": ("char_linear",),
     "naive bayes": ("naive_bayes",),
