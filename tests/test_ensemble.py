@@ -220,6 +220,7 @@ def test_what_each_candidate_brings_is_told(tmp_path: Path) -> None:
     blend = rmse(truth, combine(predictions, draft.weights))
     assert draft.gains["a"] == pytest.approx(rmse(truth, predictions["b"]) - blend)
     assert draft.gains["a"] > draft.gains["b"] > 0
+    assert 0.3 < float(draft.spread) < 1.0  # the intervals of a blend with gains are its own
     alone = composed(tmp_path, truth, {"a": truth, "b": predictions["b"]}, {"a": "a", "b": "b"})
     assert alone.weights == {"a": 1.0} and alone.gains == {"a": pytest.approx(rmse(truth, predictions["b"]))}
     assert composed(tmp_path, truth, {"a": truth}, {"a": "a"}).gains == {}

@@ -389,8 +389,8 @@ def test_a_model_that_is_none_is_named():
 
 
 def test_a_wish_that_leaves_no_model_is_refused_before_any_work(place):
-    request = Request(words="Predict the diagnosis. Use a neural network only.", data=(str(CANCER),))
-    with pytest.raises(InputError, match="neural"):
+    request = Request(words="Predict the diagnosis. Use a support vector machine only.", data=(str(CANCER),))
+    with pytest.raises(InputError, match="support vector"):
         build_graph(executor=InlineExecutor()).invoke({"request": request}, context=QUICK)
 
 

@@ -154,7 +154,7 @@ def test_models_that_are_not_installed_are_named_once() -> None:
     from automl_agent.records import DataProfile
     from automl_agent.tasks.registry import families as installed
 
-    task = ask("diamonds", "Use deep learning to predict the price")
+    task = ask("diamonds", "Use a support vector machine to predict the price")
     assert isinstance(task, TaskSpec)
     profile = DataProfile(
         family="tabular_regression",
@@ -165,9 +165,9 @@ def test_models_that_are_not_installed_are_named_once() -> None:
         columns=3,
         kinds={"number": 3},
     )
-    with pytest.raises(InputError, match="'Use deep learning'") as caught:
+    with pytest.raises(InputError, match="'Use a support vector machine'") as caught:
         allowed_candidates(installed()["tabular_regression"], task, profile)
-    assert str(caught.value).count("Use deep learning") == 1
+    assert str(caught.value).count("Use a support vector machine") == 1
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
         if c.measure in family.metrics and c.measure != metric
     }
     spread = family.spread(runner.data, table.rows, table.truth, combined)
-    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread)
+    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread=spread)
 
 
 def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, threshold: Threshold) -> float:
