@@ -26,7 +26,10 @@ from automl_agent.records import ServerCheck
 
 TOLERANCE = 1e-6
 REQUESTS = 15
-KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "ATEN_CPU_CAPABILITY")
+"""What chooses the arithmetic of the machine: with another, a model trained again is another in its last digits, and
+trees make more of that."""
+KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL", *KERNELS)
 """Environment variables that a bundle's process gets; keys and tokens are not among them."""
 
 WALL = """

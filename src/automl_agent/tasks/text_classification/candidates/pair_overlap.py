@@ -107,7 +107,9 @@ class Model(TextModel):
         width = min(int(self.params["components"]), both.shape[1] - 1, both.shape[0] - 1)
         if width < 2:
             return np.zeros((both.shape[1], 0), dtype=np.float32)
-        reduced = TruncatedSVD(width, random_state=self.seed).fit(both)
+        # In double precision: where arrays lie in memory decides what single precision rounds away, and trees turn that
+        # into other splits, so that the same fit in another process would give another model.
+        reduced = TruncatedSVD(width, random_state=self.seed).fit(both.astype(np.float64))
         return np.ascontiguousarray(reduced.components_.T, dtype=np.float32)
 
     def _linear(self, words: csr_matrix, codes: Array, weights: Array) -> Array:
