@@ -23,7 +23,7 @@ from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.knowledge.words import stem, terms
 from automl_agent.records import Note
 from knowledge_queries import QUERIES, quality
-from written_notes import write
+from written_notes import embedded_from_now, write
 
 
 @pytest.fixture
@@ -162,14 +162,7 @@ def test_the_vectors_that_ship_are_those_of_the_notes() -> None:
 
 
 def test_only_changed_notes_are_embedded_anew(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded: list[str] = []
-    plain = HashedWords.embed_documents
-
-    def counted(self: HashedWords, texts: list[str]) -> list[list[float]]:
-        embedded.extend(texts)
-        return plain(self, texts)
-
-    monkeypatch.setattr(HashedWords, "embed_documents", counted)
+    embedded = embedded_from_now(monkeypatch)
     first = api.build(tmp_path / "home", notes)
     assert (first["notes"], first["added"], len(embedded)) == (3, 3, 3)
     embedded.clear()

@@ -12,11 +12,11 @@ from automl_agent import build_graph
 from automl_agent.cli import main as command
 from automl_agent.errors import InputError
 from automl_agent.knowledge import api
-from automl_agent.knowledge.embedding import HashedWords, embedding_name
+from automl_agent.knowledge.embedding import embedding_name
 from automl_agent.knowledge.store import KnowledgeStore
 from automl_agent.settings import Settings
 from conftest import CANCER
-from written_notes import write
+from written_notes import embedded_from_now, write
 
 FAMILY = "tabular_classification"
 
@@ -56,14 +56,7 @@ def test_a_folder_leaves_nothing_behind(
     other = tmp_path / "other"
     write(other, "penguins", "Penguins swim under the ice.", family=FAMILY)
     api.sync(tmp_path, library)
-    embedded: list[str] = []
-    plain = HashedWords.embed_documents
-
-    def counted(self: HashedWords, texts: list[str]) -> list[list[float]]:
-        embedded.extend(texts)
-        return plain(self, texts)
-
-    monkeypatch.setattr(HashedWords, "embed_documents", counted)
+    embedded = embedded_from_now(monkeypatch)
     found = []
     for notes in (team, other, None):
         with KnowledgeStore(tmp_path, library, notes=notes) as store:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +18,7 @@ from image_mirrors import changes, mirrored
 from image_model import ImageModel, softmax
 from image_pixels import decoded
 from plain_state import load_arrays, save_arrays
+from torch_thread import one_thread
 
 TITLE = "Small convolutional network"
 TAGS = ("neural network", "neural", "deep learning", "cnn", "convolutional network", "network")
@@ -203,16 +202,3 @@ def changed(pixels: Array, names: tuple[str, ...], random: Any) -> Array:
         for place, (row, column) in enumerate(random.integers(0, 2 * far + 1, (count, 2))):
             pixels[place] = wide[place, row : row + size, column : column + size]
     return pixels
-
-
-@contextmanager
-def one_thread(torch: Any, seed: int) -> Iterator[None]:
-    """One thread and a known state of chance; both are given back."""
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_rng_state(state)

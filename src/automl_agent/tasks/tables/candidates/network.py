@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from plain_state import load_arrays, save_arrays
 from table_model import TableModel
 from table_targets import hold_out
+from torch_thread import one_thread
 
 TITLE = "Multilayer perceptron (RealMLP)"
 TAGS = ("neural network", "neural", "deep learning", "mlp", "realmlp", "perceptron", "network")
@@ -254,16 +254,3 @@ def flat_then_down(progress: float) -> float:
 
 def _factor(name: str) -> float:
     return next((factor for kind, factor in FACTORS.items() if name.startswith(kind)), 1.0)
-
-
-@contextmanager
-def one_thread(torch: Any, seed: int) -> Iterator[None]:
-    """One thread and a known state of chance; both are given back."""
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.set_rng_state(state)
