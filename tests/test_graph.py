@@ -286,7 +286,7 @@ def test_agents_decide_which_trials_run(place, few):
 
 
 def test_a_tight_limit_ships_fewer_models_that_still_serve_and_retrain(place, few):
-    request = {"request": "Predict the diagnosis. An answer within 1.2 ms.", "data": few}
+    request = {"request": "Predict the diagnosis. An answer within 0.8 ms.", "data": few}
     graph = build_graph(executor=InlineExecutor(), retriever=StaticRetriever(()))
     _, out = watch(graph, request, Settings(budget=240, trials=12, plans=2, max_revisions=0, out=str(place / "out")))
     members = json.loads((place / "out" / "bundle" / "model" / "solution.json").read_text())["members"]
