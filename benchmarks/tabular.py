@@ -283,7 +283,8 @@ def report(cells: pd.DataFrame, budget: float) -> str:
         lines.append(f"| {name} | {metric} | {seed} | " + " | ".join(shown) + " |")
     inside = cells.set_index(["set", "seed"]).loc[lambda frame: frame.index.isin(table.index)]
     lines += ["", f"{len(table)} cells of {table.index.get_level_values('set').nunique()} sets, {budget:.0f} s:", "",
-              "| system | mean rank | normalised score | wins of ours (95 %) | wall s, median | longest | CPU used | peak MB, median |",
+              "| system | mean rank | normalised score | wins of ours (95 %) | wall s, median | longest | CPU used "
+              "| peak MB, median |",
               "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for system in systems:
         own = inside[inside["system"] == system]

@@ -66,7 +66,9 @@ def flaml(task: dict[str, Any], x: pd.DataFrame, y: Any, test: pd.DataFrame, see
 
 
 def autogluon(preset: str) -> Any:
-    def fit(task: dict[str, Any], x: pd.DataFrame, y: Any, test: pd.DataFrame, seed: int, budget: float) -> Any:
+    """It takes no seed: splits differ by seed all the same."""
+
+    def fit(task: dict[str, Any], x: pd.DataFrame, y: Any, test: pd.DataFrame, budget: float, **_: Any) -> Any:
         from autogluon.tabular import TabularPredictor
 
         metric = {"roc_auc": "roc_auc", "log_loss": "log_loss", "rmse": "root_mean_squared_error"}[task["metric"]]

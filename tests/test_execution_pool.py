@@ -16,6 +16,7 @@ import pytest
 
 from automl_agent.errors import JobError
 from automl_agent.execution.local import LocalExecutor, LocalPool
+from automl_agent.execution.nursery import SUPPORTED
 from automl_agent.execution.protocol import Job
 
 JOBS = """
@@ -42,6 +43,9 @@ def leave():
 def crash():
     print("about to crash", file=sys.stderr)
     os.abort()
+
+def imported(module):
+    return {"there": module in sys.modules}
 
 def odd():
     return {"set": {1}}
@@ -194,17 +198,37 @@ def test_a_cancelled_job_that_ends_soon_costs_no_worker(tmp_path: Path) -> None:
     pool.close()
 
 
-def test_a_killed_worker_is_replaced_and_its_successor_ends_with_the_pool() -> None:
+def nursery_of(pid: int) -> int:
+    """The parent of a worker."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="workers are forked on Linux only")
+def test_a_killed_worker_and_a_killed_nursery_are_replaced() -> None:
     pool = LocalPool(1, preload=("json",))
     first = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
+    nursery = nursery_of(first)
     with pytest.raises(JobError, match="took longer"):
         pool.submit(job("sleep", timeout=0.3)).result(20)
     second = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
     assert second != first
-    with pytest.raises(JobError, match="took longer"):
-        pool.submit(job("sleep", timeout=0.3)).result(20)
-    assert eventually(lambda: pool._slots[0]._worker is not None)  # before anything asks for it
-    pool.close()  # while it starts
+    assert nursery_of(second) == nursery
+    os.kill(nursery, signal.SIGKILL)
+    assert eventually(lambda: not running(second)), "a worker ends with its nursery"
+    third = pool.submit(job("add", a=1, b=1)).result(30)["pid"]
+    assert nursery_of(third) not in (nursery, os.getpid())
+    pool.close()
+    assert eventually(lambda: not running(nursery_of(third) if running(third) else third))
+
+
+def test_closing_while_libraries_are_imported(jobs: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "imported"
+    (jobs / "endless_library.py").write_text(f"import time; open({str(mark)!r}, 'w').close(); time.sleep(60)")
+    pool = LocalPool(1, preload=("endless_library",))
+    waiting = pool.submit(job("add", a=1, b=1))
+    assert eventually(mark.exists)
+    pool.close()
+    assert getattr(waiting.exception(20), "kind", "") == "cancelled"
     assert eventually(lambda: not any(thread.is_alive() for thread in (slot.thread for slot in pool._slots)))
 
 
@@ -254,8 +278,10 @@ def test_prepare_imports_ahead(jobs: Path, tmp_path: Path) -> None:
     (jobs / "slow_library.py").write_text(f"open({str(mark)!r}, 'a').write('x')")
     pool = LocalPool(2, preload=("slow_library", "not_installed_at_all"))
     pool.prepare()
-    assert eventually(lambda: mark.exists() and mark.read_text() == "xx")
-    assert pool.submit(job("add", a=1, b=1)).result(30)["sum"] == 2
+    assert eventually(mark.exists)
+    futures = [pool.submit(job("imported", module="slow_library")) for _ in range(6)]
+    assert all(future.result(30)["there"] for future in futures)
+    assert mark.read_text() == "x", "once, for all workers"
     pool.close()
 
 

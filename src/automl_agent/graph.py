@@ -134,7 +134,7 @@ def _connect(graph: StateGraph[State, Settings, Input, Output], roles: list[str]
     graph.add_conditional_edges("parse_request", is_understood, ["acquire_data", "clarify"])
     graph.add_conditional_edges("clarify", is_answered, ["parse_request", "report"])
     graph.add_conditional_edges("acquire_data", plans_only, ["baseline", "retrieve_knowledge"])
-    graph.add_edge("baseline", "retrieve_knowledge")
+    graph.add_edge("baseline", "make_plans")  # both end in one step: plans are made once
     graph.add_edge("retrieve_knowledge", "make_plans")
     if require_approval:
         graph.add_conditional_edges("make_plans", approval_first(fan_out), ["approve", "report", *agents, "gather"])
@@ -169,8 +169,9 @@ def is_answered(state: State) -> str:
     return "parse_request" if state.get("question") is None else "report"
 
 
-def plans_only(state: State) -> str:
-    return "retrieve_knowledge" if state["plan_only"] else "baseline"
+def plans_only(state: State) -> list[str]:
+    """The baseline is trained by workers while this process looks up notes."""
+    return ["retrieve_knowledge"] if state["plan_only"] else ["baseline", "retrieve_knowledge"]
 
 
 def approval_first(fan_out: Callable[[State], list[Send] | str]) -> Callable[[State], list[Send] | str]:

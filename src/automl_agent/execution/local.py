@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from automl_agent.execution.nursery import SUPPORTED, NurseryGone
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.slot import Board, JobFuture, Slot, Task, cancelled
 from automl_agent.execution.worker import PRELOAD
@@ -31,8 +32,12 @@ class LocalPool:
         self._finalizer = weakref.finalize(self, _close, self._board, self._slots)
 
     def prepare(self) -> None:
-        """Start all workers and let them import the heavy libraries while the host does something else."""
+        """Let the heavy libraries be imported while the host does something else."""
         self._start_threads()
+        if SUPPORTED:
+            with contextlib.suppress(NurseryGone):  # closed meanwhile
+                self._board.nursery()
+            return
         for slot in self._slots:
             slot.prepare()
 
@@ -117,6 +122,7 @@ def _close(board: Board, slots: list[Slot]) -> None:
         board.closed = True
         for _ in slots:
             board.tasks.put(None)
+    board.rest()
     _next_epoch(board, slots)
     for slot in slots:
         if slot.thread.is_alive() and slot.thread is not threading.current_thread():

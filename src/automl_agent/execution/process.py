@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from automl_agent.errors import ConfigurationError
+from automl_agent.execution.nursery import ForkedProcess, Nursery
 
 WORKER = "automl_agent.execution.worker"
 
@@ -50,20 +51,10 @@ class WorkerProcess:
     reaches whatever the worker has started.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
-        if not sys.executable:
-            raise ConfigurationError("Workers need a Python interpreter, and sys.executable is not set.")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            env=_environment(),
-        )
-        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
-        self._stdin, self._stdout, self._stderr = cast(tuple[FileIO, FileIO, FileIO], pipes)  # unbuffered
+    def __init__(self, process: subprocess.Popen[bytes] | ForkedProcess, pipes: tuple[FileIO, FileIO, FileIO]) -> None:
+        """`pipes` are our ends of its standard input, output and error, unbuffered."""
+        self._process = process
+        self._stdin, self._stdout, self._stderr = pipes
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._stdout, selectors.EVENT_READ)
         self._selector.register(self._stderr, selectors.EVENT_READ)
@@ -71,9 +62,44 @@ class WorkerProcess:
         self._log = b""
         self._strangers: set[str] = set()
         """Ids of processes that were seen outside our group, so that each is looked at once."""
+
+    @classmethod
+    def started(cls, preload: Sequence[str] = ()) -> WorkerProcess:
+        """A new interpreter, which imports while nobody waits."""
+        process = subprocess.Popen(
+            [interpreter(), "-P", "-m", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env=environment(),
+        )
+        worker = cls(process, cast(tuple[FileIO, FileIO, FileIO], (process.stdin, process.stdout, process.stderr)))
         if preload:
             with contextlib.suppress(WorkerGone):  # whoever waits for an answer finds out
-                self.send({"id": _WARM, "call": f"{WORKER}:warm", "arguments": {"modules": list(preload)}})
+                worker.send({"id": _WARM, "call": f"{WORKER}:warm", "arguments": {"modules": list(preload)}})
+        return worker
+
+    @classmethod
+    def forked(cls, nursery: Nursery) -> WorkerProcess:
+        """A fork of a process that has imported everything.
+
+        Raises:
+            NurseryGone: there is none to fork.
+        """
+        pairs = [os.pipe() for _ in range(3)]
+        theirs = [pairs[0][0], pairs[1][1], pairs[2][1]]
+        pipes = (FileIO(pairs[0][1], "wb"), FileIO(pairs[1][0], "rb"), FileIO(pairs[2][0], "rb"))
+        try:
+            return cls(nursery.fork(theirs), pipes)
+        except BaseException:
+            for pipe in pipes:
+                pipe.close()
+            raise
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
 
     @property
     def pid(self) -> int:
@@ -169,7 +195,17 @@ class WorkerProcess:
         return f"The worker {how}." + (f" Its last words:\n{log[-2000:]}" if log else "")
 
 
-def _environment() -> dict[str, str]:
+def interpreter() -> str:
+    """
+    Raises:
+        ConfigurationError: inside a program that embeds Python and has none.
+    """
+    if not sys.executable:
+        raise ConfigurationError("Workers need a Python interpreter, and sys.executable is not set.")
+    return sys.executable
+
+
+def environment() -> dict[str, str]:
     """The environment of a worker: the host's, our thread settings, and the host's import path in the same order."""
     path = [str(Path(entry).absolute()) for entry in sys.path if os.pathsep not in entry]
     return {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -11,7 +12,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from automl_agent.errors import JobError
-from automl_agent.execution.process import WorkerGone, WorkerProcess
+from automl_agent.execution.nursery import SUPPORTED, Nursery, NurseryGone
+from automl_agent.execution.process import WorkerGone, WorkerProcess, environment, interpreter
 from automl_agent.execution.protocol import Job
 
 _START_GRACE = 60.0
@@ -60,6 +62,61 @@ class Board:
     started: bool = False
     closed: bool = False
     owner: int = field(default_factory=os.getpid)
+    _nursery: Nursery | None = None
+    _workers: int = 0
+    _birth: threading.Lock = field(default_factory=threading.Lock)
+
+    def worker(self) -> WorkerProcess:
+        """A new worker.
+
+        Raises:
+            JobError: the pool was closed.
+        """
+        for _ in range(2 if SUPPORTED else 0):  # a nursery may be killed like any process: by the system, for memory
+            with contextlib.suppress(NurseryGone):
+                return self._counted(WorkerProcess.forked(self.nursery()))
+            if self.closed:
+                raise cancelled()
+        return self._counted(WorkerProcess.started(self.preload))
+
+    def nursery(self) -> Nursery:
+        """The process that forks workers, started where there is none.
+
+        Raises:
+            NurseryGone: the pool was closed.
+        """
+        with self._birth:
+            if self.closed:
+                raise NurseryGone
+            if self._nursery is None or not self._nursery.alive:
+                self._end_nursery()
+                self._nursery = Nursery(interpreter(), self.preload, environment())
+            return self._nursery
+
+    def ended(self) -> None:
+        """One worker less."""
+        with self._birth:
+            self._workers -= 1
+
+    def rest(self) -> None:
+        """Nobody needs a worker for the moment: without any, the nursery ends."""
+        with self._birth:
+            if self.closed or self._workers == 0:
+                self._end_nursery()
+
+    def _counted(self, worker: WorkerProcess) -> WorkerProcess:
+        with self._birth:
+            self._workers += 1
+        return worker
+
+    def _end_nursery(self) -> None:
+        nursery, self._nursery = self._nursery, None
+        if nursery is not None:
+            nursery.close()
+
+
+class _NeverBegan(JobError):
+    """A crash before the job had begun."""
 
 
 class Slot:
@@ -72,8 +129,9 @@ class Slot:
         self._task: Task | None = None
         self._doom: JobError | None = None
         """Why the worker was killed, when we did it."""
+        self._began = False
+        """Whether the worker has begun the job."""
         self._count = 0
-        self._warming = False
         self.thread = threading.Thread(target=self._serve, name="automl-worker", daemon=True)
 
     def prepare(self) -> None:
@@ -87,18 +145,16 @@ class Slot:
         with self._lock:
             if self._task and self._worker and self._task.epoch < self._board.epoch:
                 self._kill(self._worker, cancelled())
-            elif self._warming and self._worker and self._board.closed:
-                self._worker.kill()
             elif self._board.closed:
                 self._retire()
 
     def _serve(self) -> None:
         while True:
-            self._replace()
             try:
                 task = self._board.tasks.get(timeout=self._board.idle_seconds)
             except Empty:
                 self._retire()
+                self._board.rest()
                 continue
             if task is None:
                 self._retire()
@@ -115,45 +171,26 @@ class Slot:
         """
         if task.job.timeout is not None and task.job.timeout <= 0:
             raise JobError(f"No time was left for {task.job.call}.", "timeout")
+        try:
+            return self._attempt(task)
+        except _NeverBegan:  # its worker was killed by somebody else while it was idle
+            return self._attempt(task)
+
+    def _attempt(self, task: Task) -> dict[str, Any]:
         with self._lock:
             if task.future.unwanted or task.epoch < self._board.epoch:
                 raise cancelled()
             worker = self._ready_worker()
-            self._task, self._doom = task, None
+            self._task, self._doom, self._began = task, None, False
         try:
             return _result(task.job, self._watch(worker, task))
         except WorkerGone:
-            words = worker.close()
-            raise self._doom or JobError(f"{task.job.call}: {words}", "crash") from None
+            kind = JobError if self._began else _NeverBegan
+            raise self._doom or kind(f"{task.job.call}: {worker.close()}", "crash") from None
         finally:
             with self._lock:
                 self._task = None
                 if self._doom or not worker.alive:
-                    self._retire()
-
-    def _replace(self) -> None:
-        """Start a worker in place of one that was killed, and wait until it is warm: what is to be done meanwhile goes
-        to slots whose workers are ready."""
-        with self._lock:
-            if not self._doom or self._board.closed or not self._board.preload:
-                return
-            self._doom = None
-            try:
-                worker = self._ready_worker()
-            except OSError:  # the next job says so
-                return
-            self._warming = True
-        until = time.monotonic() + _START_GRACE
-        try:
-            while time.monotonic() < until:
-                if any("started" not in message for message in worker.receive(_CHECK)):
-                    break
-        except WorkerGone:  # the next job starts another, and says so if that fails
-            pass
-        finally:
-            with self._lock:
-                self._warming = False
-                if not worker.alive:
                     self._retire()
 
     def _watch(self, worker: WorkerProcess, task: Task) -> dict[str, Any]:
@@ -175,6 +212,7 @@ class Slot:
                     continue
                 if "started" not in message:
                     return message
+                self._began = True
                 deadline = time.monotonic() + limit
             if job.memory_mb and (used := worker.resident_mb()) > job.memory_mb:
                 text = f"{job.call} used {used:.0f} MB of memory, more than {job.memory_mb:g} MB."
@@ -189,7 +227,7 @@ class Slot:
         if self._worker and not self._worker.alive:  # killed by somebody else while it was idle
             self._retire()
         if self._worker is None:
-            self._worker = WorkerProcess(self._board.preload)
+            self._worker = self._board.worker()
         return self._worker
 
     def _retire(self) -> None:
@@ -197,6 +235,7 @@ class Slot:
             if self._worker and not self._task:
                 self._worker.close()
                 self._worker = None
+                self._board.ended()
 
 
 def _settle(slot: Slot, task: Task) -> None:

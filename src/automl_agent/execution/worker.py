@@ -8,7 +8,8 @@ It reads one job a line from standard input and answers one line a step on what 
 
 Libraries print to file descriptor 1 as they like: it leads to standard error, and the answers go through a private
 duplicate. The process ends, in the middle of a job too and together with its children, when the pipe closes or the host
-is gone. Thread settings are in the environment that the pool starts it with (`process.py`).
+is gone. Thread settings are in the environment that the pool starts it with (`process.py`). On Linux it is a fork of a
+process that has imported the heavy libraries (`nursery.py`).
 """
 
 from __future__ import annotations
@@ -38,20 +39,30 @@ PRELOAD = (
     "sklearn.feature_extraction.text",
     "sklearn.metrics",
     "lightgbm",
+    "catboost",
+    "skops.io",
 )
-"""What most jobs import, and what takes seconds."""
+"""What most jobs import, and what takes seconds; what is not installed is left out."""
 
 _PARENT_CHECK = 1.0
 """Seconds between looks at the parent: a child forked by the host keeps the pipe open after the host's death."""
 
 
 def warm(modules: list[str]) -> dict[str, Any]:
-    """A job that imports modules ahead of need; those that are not installed are left out."""
+    """A job that imports modules ahead of need; those that are not installed are left out.
+
+    None of them may bring PyTorch along, as skops does: most runs do without its 100 MB.
+    """
     loaded = []
+    hidden = "torch" not in sys.modules and "torch" not in modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
     for name in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
             loaded.append(name)
+    if hidden:
+        del sys.modules["torch"]
     return {"loaded": loaded}
 
 

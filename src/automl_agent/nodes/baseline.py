@@ -1,4 +1,5 @@
-"""Stage 4: the trivial baseline, and with it a complete bundle that every better one will replace."""
+"""Stage 4: the trivial baseline, and with it a complete bundle that every better one will replace: first of all by a
+quick model of few rows, so that there is something to use within seconds."""
 
 from __future__ import annotations
 
@@ -8,12 +9,16 @@ from typing import Any
 from automl_agent.nodes.publishing import publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import CandidateChoice
+from automl_agent.records import CandidateChoice, Trial
 from automl_agent.search.rungs import full_fidelity, probe_fidelity
-from automl_agent.search.runner import Work
+from automl_agent.search.runner import TrialRunner, Work
+from automl_agent.tasks.family import better
 
 PATIENCE = 120.0
 """Seconds that even a tiny budget grants the baseline: an answer always."""
+
+FIRST = 0.1
+"""Share of the budget that the first quick model may take."""
 
 
 def baseline(state: State, stage: Stage) -> dict[str, Any]:
@@ -30,4 +35,22 @@ def baseline(state: State, stage: Stage) -> dict[str, Any]:
     if full.score is None:
         raise RuntimeError(f"The baseline could not be trained: {full.error}")
     artifact = publish_single(stage, runner, full, state["out"], "baseline")
+    _first_model(stage, runner, state["out"], probe)
     return {"baseline_bundle": artifact, "baseline": {"probe": probe, "full": full}, "full": {full.id: full}}
+
+
+def _first_model(stage: Stage, runner: TrialRunner, out: str, trivial: Trial) -> None:
+    """Put the first quick model at the lowest rung in place. Nothing is lost by it: the agents measure it anyway, and
+    find it done."""
+    allowed = stage.allowed(runner.task, runner.profile)
+    names = [name for name in runner.family.probe if name in allowed]
+    seconds = FIRST * min(stage.budget, stage.left())
+    if not names or seconds <= 0 or trivial.score is None:
+        return
+    choice = CandidateChoice(candidate=names[0], params=runner.candidate(names[0]).portfolio[0])
+    runner.seconds_left = stage.left
+    work, until = Work(choice, (), "", "baseline"), time.monotonic() + seconds
+    (trial,) = runner.run([work], probe_fidelity(runner.profile), until=until, time_limit=seconds)
+    metric = runner.family.metrics[runner.task.metric]
+    if trial.score is not None and better(metric, trial.score, trivial.score):
+        publish_single(stage, runner, trial, out, "first")

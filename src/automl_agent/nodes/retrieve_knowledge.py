@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl_agent.delivery.words import plural, short
+from automl_agent.execution.memory import give_back
 from automl_agent.knowledge.experience import Experience, data_hash
 from automl_agent.knowledge.quoting import harmless
 from automl_agent.knowledge.sources.asking import SECONDS, ask
@@ -41,6 +42,7 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
             notes, troubles = (), {name: text}
         found.append(tuple(harmless(note) for note in notes))
         warnings |= troubles
+    give_back()
     for text in warnings.values():
         stage.remark(text, "warning")
     curated, experienced, live = found

@@ -102,14 +102,14 @@ class Model(TableModel):
             return np.asarray(self.model.predict_proba(matrix) if self.classifies else self.model.predict(matrix))
 
     def store(self, folder: Path) -> None:
-        import skops.io
+        from skops_io import io
 
-        skops.io.dump({"model": self.model, "sparse": self.sparse}, folder / "model.skops")
+        io.dump({"model": self.model, "sparse": self.sparse}, folder / "model.skops")
 
     def restore(self, folder: Path) -> None:
-        import skops.io
+        from skops_io import io
 
-        stored = skops.io.load(folder / "model.skops", trusted=TRUSTED)
+        stored = io.load(folder / "model.skops", trusted=TRUSTED)
         self.model, self.sparse = stored["model"], stored["sparse"]
 
 

@@ -139,11 +139,11 @@ class _Packer:
         raise TypeError(_refusal(place, value))
 
     def _estimator(self, value: Any, place: str, file: str) -> str:
-        import skops.io
+        from skops_io import io
 
         try:
-            skops.io.dump(value, self.folder / file)
-            strange = sorted(set(skops.io.get_untrusted_types(file=self.folder / file)) - set(TRUSTED))
+            io.dump(value, self.folder / file)
+            strange = sorted(set(io.get_untrusted_types(file=self.folder / file)) - set(TRUSTED))
         except Exception as error:  # skops raises what the estimator's own parts raise
             raise TypeError(f"{place}, a {type(value).__name__}, cannot be stored: {error}") from error
         if strange:
@@ -181,9 +181,9 @@ def _loaded(kind: str, file: Path, model: str) -> Any:
         allowed = {known.__name__: known for known in (classes.CatBoostClassifier, classes.CatBoostRegressor)}
         return allowed.get(model, classes.CatBoost)().load_model(str(file), format="cbm")
     if kind == "estimator":
-        import skops.io
+        from skops_io import io
 
-        return skops.io.load(file, trusted=TRUSTED)
+        return io.load(file, trusted=TRUSTED)
     raise ValueError(f"{kind} is no kind of stored value")
 
 
