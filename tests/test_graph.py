@@ -120,7 +120,7 @@ class TestDelivered:
         size = sum(
             len(json.dumps(value, default=lambda record: record.model_dump(mode="json"))) for value in state.values()
         )
-        assert size < 60_000
+        assert size < 70_000
 
     def test_the_best_score_never_gets_worse_in_the_bundle(self, run):
         scores = [event.score for event in run[1] if event.kind == "best_so_far" and event.candidate != "ensemble"]
