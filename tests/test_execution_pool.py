@@ -387,3 +387,12 @@ def test_an_unguarded_script_runs_once_and_ends_clean(jobs: Path, tmp_path: Path
     assert done.stdout.count("sum 3") == 1
     assert done.stderr == ""
     assert eventually(lambda: not running(int(done.stdout.split()[-1])))
+
+
+def test_all_that_is_imported_ahead_can_be_and_brings_no_torch() -> None:
+    code = (
+        "import sys; from automl_agent.execution.worker import PRELOAD, warm; print(set(PRELOAD) - set(warm(PRELOAD)"
+        "['loaded']), 'torch' in sys.modules); import scipy.stats; scipy.stats.norm.cdf([0.0])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["set()", "False"]

@@ -49,21 +49,29 @@ _PARENT_CHECK = 1.0
 
 
 def warm(modules: list[str]) -> dict[str, Any]:
-    """A job that imports modules ahead of need; those that are not installed are left out.
+    """A job that imports modules ahead of need; those that cannot be imported are left out.
 
     None of them may bring PyTorch along, as skops does: most runs do without its 100 MB.
     """
     loaded = []
-    hidden = "torch" not in sys.modules and "torch" not in modules
-    if hidden:
-        sys.modules["torch"] = None  # type: ignore[assignment]
-    for name in modules:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-            loaded.append(name)
-    if hidden:
-        del sys.modules["torch"]
+    sys.meta_path.insert(0, _NoTorch)
+    try:
+        for name in modules:
+            with contextlib.suppress(Exception):  # a broken package: whoever needs it says so
+                importlib.import_module(name)
+                loaded.append(name)
+    finally:
+        sys.meta_path.remove(_NoTorch)
     return {"loaded": loaded}
+
+
+class _NoTorch:
+    """A finder that does not find PyTorch."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError(name, name=name)
 
 
 def main() -> None:

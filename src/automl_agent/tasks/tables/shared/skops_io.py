@@ -7,14 +7,22 @@ and 100 MB that nothing here needs.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-_hidden = "torch" not in sys.modules
-if _hidden:
-    sys.modules["torch"] = None  # type: ignore[assignment]  # makes its import fail, which the walk passes over
+
+class _NoTorch:
+    """A finder that does not find PyTorch, which the walk passes over."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "torch":
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, _NoTorch)
 try:
     import skops.io as io
 finally:
-    if _hidden:
-        del sys.modules["torch"]
+    sys.meta_path.remove(_NoTorch)
 
 __all__ = ["io"]
