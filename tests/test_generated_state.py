@@ -20,7 +20,7 @@ SHARED = Path(automl_agent.__file__).parent / "tasks" / "tables" / "shared"
 
 @pytest.fixture(scope="module")
 def stored_state() -> ModuleType:
-    return load_candidate(SHARED / "stored_state.py")
+    return load_candidate(SHARED / "stored_state.py", (SHARED,))
 
 
 def back(stored_state: ModuleType, folder: Path, value: Any) -> Any:
