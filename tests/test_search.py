@@ -47,13 +47,13 @@ class Pool:
         given = job.arguments
         rng = np.random.default_rng(given["fold"])
         valid = np.flatnonzero(self.folds == given["fold"])
-        skill = given["params"]["skill"]
+        skill = given["params"].get("skill", 0.1)
         p = np.clip(0.5 + skill * (self.truth[valid] - 0.5) + rng.normal(0, 0.2, len(valid)), 0.01, 0.99)
         out = Path(given["out"])
         out.mkdir(parents=True)
         np.save(out / "oof.npy", np.column_stack([1 - p, p]))
         np.save(out / "valid.npy", valid)
-        result = {"fit_seconds": 1.0, "latency_ms": given["params"]["latency"], "size_mb": 1.0, "memory_mb": 10.0,
+        result = {"fit_seconds": 1.0, "latency_ms": given["params"].get("latency", 1.0), "size_mb": 1.0, "memory_mb": 10.0,
                   "predict_seconds": 0.02, "rows": len(valid)}  # fmt: skip
         threading.Timer(0.05, done.set_result, (result,)).start()
         return done
@@ -142,7 +142,7 @@ def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any
     """Of many settings of the probes' best candidate, none keeps out another one that few rows show to be worse."""
     works = [Work(CandidateChoice(candidate="linear", params={**GOOD, "n": n}), (), "p", "test") for n in range(8)]
     works.append(Work(CandidateChoice(candidate="lightgbm", params=POOR), (), "p", "test"))
-    probes = runner.run(works, Fidelity(rows=100, folds=2), until=time.monotonic() + 30)
+    probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
     search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     promoted = []
     search._train = promoted.extend
@@ -153,7 +153,7 @@ def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any
 def test_what_the_plans_had_no_time_for_is_tried_by_the_search(runner):
     """One comparison is enough to deliver more than the trivial model, however little time the plans had."""
     works = [Work(CandidateChoice(candidate="linear", params=p), (), "p", "test") for p in (GOOD, POOR)]
-    late = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    late = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() - 1)
     assert [trial.score for trial in late] == [None, None]
     runner.max_trials = runner.count + 3
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
@@ -166,7 +166,7 @@ def test_quick_candidates_are_tried_first_where_nothing_had_time(runner):
     """A slow one that refuses after seconds would take the time of those that need no more."""
     works = [Work(CandidateChoice(candidate=name, params=GOOD), (), "p", "test")
              for name in ("extra_trees", "linear", "lightgbm")]  # fmt: skip
-    late = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    late = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() - 1)
     (first,) = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)._again(late)
     assert first.candidate == FAMILY.probe[0] == "lightgbm"
 
@@ -174,7 +174,7 @@ def test_quick_candidates_are_tried_first_where_nothing_had_time(runner):
 def test_plans_that_had_no_time_are_not_planned_anew(runner):
     plan = Plan(id="p", title="", hypothesis="", steps=(), models=("linear",))
     work = Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")
-    (late,) = runner.run([work], probe_fidelity(runner.profile), until=time.monotonic() - 1)
+    (late,) = runner.run([work], probe_fidelity(runner.family, runner.profile), until=time.monotonic() - 1)
     broken = late.model_copy(update={"error": "error: ValueError: no"})
     assert _only_late({"trials": {"p/1": late}}, [plan])
     assert not _only_late({"trials": {"p/1": late, "p/2": broken}}, [plan])
@@ -193,7 +193,7 @@ def test_only_want_of_time_makes_a_trial_late(error, late):
 def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):
     """Another kind of model is worth more than tuning; what has a score already is not trained again."""
     (probe,) = runner.run([Work(CandidateChoice(candidate="linear", params=POOR), (), "p", "test")],
-                          probe_fidelity(runner.profile), until=time.monotonic() + 30)  # fmt: skip
+                          probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)  # fmt: skip
     late = [
         Work(CandidateChoice(candidate=name, params=GOOD), (), "q", "agent_model") for name in ("linear", "lightgbm")
     ]
@@ -206,7 +206,7 @@ def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):
 def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     runner.profile = runner.profile.model_copy(update={"rows_train": 10**9})
     works = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")]
-    probes = runner.run(works, probe_fidelity(runner.profile), until=time.monotonic() + 30)
+    probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
     asked = len(runner.pool.jobs)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
     search._begin(search._queue(probes))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from automl_agent.agents.language_model import LanguageModel
 
 
+UNEVEN = 3.0
+"""What one fit may take, as a multiple of an even share: most take less."""
+
+
 @dataclass
 class Bench:
     """What a sub-task agent works with. It never sees the locked test."""
@@ -58,7 +62,7 @@ class Bench:
     @property
     def probe(self) -> Fidelity:
         """The low fidelity that quick measurements are taken at."""
-        return probe_fidelity(self.profile)
+        return probe_fidelity(self.family, self.profile)
 
     def measure(self, works: Sequence[tuple[CandidateChoice, tuple[str, ...]]]) -> list[Trial]:
         """Train candidates with data steps at low fidelity; returns their trials in the order given.
@@ -66,7 +70,7 @@ class Bench:
         They run in parallel, are remembered, and end by the agent's deadline; failed ones have `score=None`. Fewer come
         back than were given when the number of trials is bounded.
         """
-        limit = max(1.0, self.seconds_left / 2)
+        limit = UNEVEN * self.runner.fair(len(works) * self.plans, self.probe, self.seconds_left)
         batch = [Work(choice, steps, self.plan, f"agent_{self.role}") for choice, steps in works]
         trials = self.runner.run(batch, self.probe, until=self.until, time_limit=limit)
         self.trials.extend(trials)

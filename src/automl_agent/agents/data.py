@@ -12,6 +12,9 @@ from automl_agent.tasks.family import loss
 MIN_GAIN = 0.002
 """Smallest relative improvement of the loss that counts; less is noise at two folds."""
 
+SHARE = 0.6
+"""Of the agents' time that the measurements of steps may take."""
+
 
 def choose_recipe(subtask: SubTask, bench: Bench, reserve: int = 0) -> DataRecipe:
     """Compare the plan's probe model with and without each step, then with all that helped together.
@@ -19,10 +22,13 @@ def choose_recipe(subtask: SubTask, bench: Bench, reserve: int = 0) -> DataRecip
     Args:
         reserve: trials that are left for what follows, where their number is bounded.
     """
-    useful = useful_steps(bench.family, bench.profile)
-    steps = tuple(step for step in subtask.plan.steps if step in useful)
     choice = probe_choice(subtask, bench)
-    if choice is None or not steps:
+    if choice is None:
+        return DataRecipe()
+    useful, tags = useful_steps(bench.family, bench.profile), bench.family.candidates()[choice.candidate].tags
+    steps = tuple(step for step in subtask.plan.steps
+                  if step in useful and not set(tags) & set(bench.family.steps[step].nothing_for))  # fmt: skip
+    if not steps:
         return DataRecipe()
     (base,) = _measured(bench, choice, ((),)) or (None,)
     if base is None:
@@ -46,9 +52,12 @@ def choose_recipe(subtask: SubTask, bench: Bench, reserve: int = 0) -> DataRecip
 
 
 def _affordable(base: Trial, bench: Bench, reserve: int) -> int:
-    """How many steps there is time to measure, at the price of the plain model and with the other plans beside."""
+    """How many steps there is time to measure, at the price of the plain model and with the other plans beside.
+
+    None where one alone would keep the workers from other models, which bring more than steps.
+    """
     each = max(0.05, base.fit_seconds * 1.3) * bench.plans / bench.runner.pool.size
-    affordable = max(1, int(0.7 * bench.seconds_left / each))
+    affordable = max(0, int(SHARE * bench.seconds_left / each))
     return affordable if not reserve else int(max(0, min(affordable, bench.trials_left - reserve)))
 
 

@@ -30,7 +30,7 @@ def baseline(state: State, stage: Stage) -> dict[str, Any]:
     choice = CandidateChoice(candidate=candidate.name, params=candidate.portfolio[0])
     work = Work(choice, (), "", "baseline")
     until = time.monotonic() + PATIENCE
-    (probe,) = runner.run([work], probe_fidelity(profile), until=until)
+    (probe,) = runner.run([work], probe_fidelity(runner.family, profile), until=until)
     (full,) = runner.run([work], full_fidelity(profile), until=until)
     if full.score is None:
         raise RuntimeError(f"The baseline could not be trained: {full.error}")
@@ -50,7 +50,7 @@ def _first_model(stage: Stage, runner: TrialRunner, out: str, trivial: Trial) ->
     choice = CandidateChoice(candidate=names[0], params=runner.candidate(names[0]).portfolio[0])
     runner.seconds_left = stage.left
     work, until = Work(choice, (), "", "baseline"), time.monotonic() + seconds
-    (trial,) = runner.run([work], probe_fidelity(runner.profile), until=until, time_limit=seconds)
+    (trial,) = runner.run([work], probe_fidelity(runner.family, runner.profile), until=until, time_limit=seconds)
     metric = runner.family.metrics[runner.task.metric]
     if trial.score is not None and better(metric, trial.score, trivial.score):
         publish_single(stage, runner, trial, out, "first")

@@ -16,7 +16,7 @@ from automl_agent.search.engine import Search
 from automl_agent.search.rungs import full_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
 
-KEPT = 12
+KEPT = 20
 """Trials at full fidelity that the ensemble chooses from, and that stay in the state."""
 PUBLISH_EVERY = 4.0
 """Seconds between two bundles of the best so far."""
@@ -64,9 +64,12 @@ def _pool(runner: TrialRunner, full: list[Trial], probes: list[Trial], baseline:
     """What the solution is composed from: trials on all rows, or where time ran out those of the lowest rung."""
     for trials in (full, [trial for trial in probes if trial.score is not None]):
         if trials:
-            return ranked(runner.family, runner.task.metric, list({trial.id: trial for trial in trials}.values()))[
-                :KEPT
-            ]
+            order = ranked(runner.family, runner.task.metric, list({trial.id: trial for trial in trials}.values()))
+            leaders: dict[str, Trial] = {}
+            for trial in order:  # many tuned trials of one candidate must not keep out what is different
+                leaders.setdefault(trial.candidate, trial)
+            kept = {trial.id for trial in list({t.id: t for t in (*leaders.values(), *order)}.values())[:KEPT]}
+            return [trial for trial in order if trial.id in kept]
     return baseline
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from automl_agent.agents.bench import UNEVEN
 from automl_agent.agents.with_model.features import on_features
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import PlanInput
@@ -20,7 +22,9 @@ def try_plan(state: PlanInput, stage: Stage) -> dict[str, Any]:
     runner = stage.runner(task, profile, revision=plan.revision, limit=state["limit"])
     works = works_of(plan, state["work"], runner, stage.allowed(task, profile), stage.artifacts.path)
     until = stage.until(state["until"])
-    trials = runner.run(works, probe_fidelity(profile), until=until, time_limit=max(1.0, stage.left() / 4))
+    probe = probe_fidelity(runner.family, profile)
+    limit = UNEVEN * runner.fair(len(works) * stage.settings.plans, probe, until - time.monotonic())
+    trials = runner.run(works, probe, until=until, time_limit=limit)
     return {"trials": {f"{plan.id}/{trial.id}": trial for trial in trials}, "counts": {plan.id: runner.count},
             "reused": {plan.id: runner.reused}}  # fmt: skip
 

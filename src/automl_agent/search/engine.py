@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automl_agent.records import CandidateChoice, Params, Trial
+from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
 from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
@@ -23,10 +23,50 @@ BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
 BESIDES = 1.3
 """What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
+FIRST, SHARE = 0.5, 0.75
+"""Of the time left: what the first training on all rows may be expected to take, and what all that begin at once."""
 CHANCE = 10.0
 """Seconds that must be left for candidates which the plans had no time for."""
-PATIENCE = 24
+TUNED, RARER = 6, 2.0
+"""Candidates that are tuned at most, and by how much less time each gets than the one before: a quick one is tuned well
+in little."""
+FEW = 6
+"""Trials on two folds of all rows that there must be time for, so that tuning does with them."""
+PATIENCE = 60
 """Tuned configurations without a better one after which the search ends early."""
+
+
+@dataclass
+class _Study:
+    """A candidate that is tuned."""
+
+    tuner: Tuner
+    base: Trial
+    """The best trial so far, whose data steps all others take over."""
+    fidelity: Fidelity
+    cost: float
+    """Seconds that one of its trials is taken to need at this fidelity."""
+    seconds: float = 0.0
+    """Spent on it."""
+    known: list[Params] = field(default_factory=list)
+
+    def learn(self, trial: Trial) -> None:
+        self.known.append(trial.params)
+        self.tuner.learn(trial)
+
+    def ask(self) -> tuple[str, CandidateChoice]:
+        """The next of the portfolio that was not tried, or what the tuner suggests."""
+        for params in self.tuner.candidate.portfolio:
+            if params not in self.known:
+                self.known.append(params)
+                return "", CandidateChoice(candidate=self.tuner.called, params=params, reason="portfolio")
+        return self.tuner.ask(self.base.params, self.base.plan)
+
+    def tell(self, token: str, trial: Trial) -> None:
+        if token:
+            self.tuner.tell(token, trial.score)
+        else:
+            self.tuner.learn(trial)
 
 
 @dataclass
@@ -44,6 +84,10 @@ class Search:
     """What plans and their agents had no time to try."""
     full: list[Trial] = field(default_factory=list)
     tried: list[Trial] = field(default_factory=list)
+
+    @property
+    def _probe(self) -> Fidelity:
+        return probe_fidelity(self.runner.family, self.runner.profile)
 
     @property
     def end(self) -> float:
@@ -72,7 +116,7 @@ class Search:
     def _blends(self) -> list[list[Trial]]:
         """What a blend is taken to cost as much as: the best of each candidate, or the best trials, whichever is more,
         as many as usually are its members. Empty before anything was measured."""
-        known = self.full or [trial for trial in self.tried if trial.fidelity == probe_fidelity(self.runner.profile)]
+        known = self.full or [trial for trial in self.tried if trial.fidelity == self._probe]
         order = ranked(self.runner.family, self.runner.task.metric, known)
         leaders: dict[str, Trial] = {}
         for trial in order:
@@ -104,14 +148,13 @@ class Search:
         score."""
         unique = {(trial.candidate, str(trial.params), trial.steps): trial for trial in probes}
         works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
-                 for t in unique.values() if t.fidelity == probe_fidelity(self.runner.profile)]  # fmt: skip
+                 for t in unique.values() if t.fidelity == self._probe]  # fmt: skip
         quick = self.runner.family.probe
         works.sort(key=lambda w: quick.index(w.choice.candidate) if w.choice.candidate in quick else len(quick))
         for work in works[:PROMOTED]:
             if self.left <= 0:
                 break
-            probe = probe_fidelity(self.runner.profile)
-            (trial,) = self.runner.run([work], probe, until=self.end, time_limit=self.left) or (None,)
+            (trial,) = self.runner.run([work], self._probe, until=self.end, time_limit=self.left) or (None,)
             if trial is not None and trial.score is not None:
                 return [trial]
         return []
@@ -129,14 +172,18 @@ class Search:
                 first.setdefault(work.choice.candidate, work)
         if not first or self.left < CHANCE or not self._time_for_more():
             return []
-        probe, seconds, workers = probe_fidelity(self.runner.profile), self.left / 2, self.runner.pool.size
+        probe, seconds, workers = (
+            self._probe,
+            self.left / 2,
+            self.runner.pool.size,
+        )
         limit = seconds * workers / max(workers, len(first) * probe.folds)
         return self.runner.run(first.values(), probe, until=time.monotonic() + seconds, time_limit=limit)
 
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
         the ensemble lives on, and few rows tell little of who is good on many."""
-        unique = list({trial.id: trial for trial in probes}.values())
+        unique = list({trial.id: trial for trial in probes if trial.fidelity == self._probe}.values())
         order = ranked(self.runner.family, self.runner.task.metric, unique)
         done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
         order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
@@ -153,8 +200,8 @@ class Search:
         return full_cost(trial, self.runner.profile) / self.runner.pool.size
 
     def _begin(self, queue: Sequence[Trial]) -> None:
-        """Train one on all rows that leaves room: the best that takes at most a third of the time, or the quickest."""
-        quick = [trial for trial in queue if self._cost(trial) < self.left / 3]
+        """Train one on all rows that leaves room: the best that takes at most `FIRST` of the time, or the quickest."""
+        quick = [trial for trial in queue if self._cost(trial) < FIRST * self.left]
         first = quick[:1] or sorted(queue, key=self._cost)[:1]
         self._train([trial for trial in first if self._cost(trial) < self.left])
 
@@ -165,7 +212,7 @@ class Search:
             batch: list[Trial] = []
             while rest and len(batch) < self.runner.pool.size:  # several at once keep all workers busy
                 trial = rest.pop(0)
-                if sum(map(self._cost, [*batch, trial])) < 0.6 * self.left:
+                if sum(map(self._cost, [*batch, trial])) < SHARE * self.left:
                     batch.append(trial)
             self._train(batch)
 
@@ -175,8 +222,8 @@ class Search:
             Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, origin or t.origin)
             for t in trials
         ]
-        limit = max(1.0, self.left * 0.5)
         full = full_fidelity(self.runner.profile)
+        limit = self.runner.fair(len(trials), full, SHARE * self.left)
         for result in self.runner.run(works, full, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
@@ -189,49 +236,69 @@ class Search:
             self.on_better(trial)
 
     def _tune(self) -> None:
-        """TPE on the two best candidates in turn, at the lowest rung; what looks better is trained on all rows."""
-        tuners = self._tuners()
-        idle = 0
-        batch = self.runner.pool.size
-        while tuners and idle < PATIENCE and self._time_for_more():
-            tuner, base = tuners[idle // batch % len(tuners)]
-            asked = [tuner.ask(base.params, base.plan) for _ in range(batch)]
-            works = [Work(choice, base.steps, base.plan, "tuning") for _, choice in asked]
-            probe = probe_fidelity(self.runner.profile)
-            trials = self.runner.run(works, probe, until=self.end, time_limit=self.left / 3)
+        """Tune the best candidates, the best as long as all others: first what their portfolios have left, then TPE.
+        What looks better than all but one of a candidate's earlier trials is trained on all rows and folds."""
+        studies, idle = self._studies(), 0
+        while idle < PATIENCE and self._time_for_more():
+            affordable = [study for study in studies if study.cost < self.left]
+            if not affordable:
+                return
+            study = min(affordable, key=lambda study: study.seconds * RARER ** studies.index(study))
+            started = time.monotonic()
+            asked = [study.ask() for _ in range(max(1, self.runner.pool.size // study.fidelity.folds))]
+            works = [Work(choice, study.base.steps, study.base.plan, "tuning") for _, choice in asked]
+            trials = self.runner.run(works, study.fidelity, until=self.end, time_limit=self.left / 3)
             if not trials:
                 return
             for (token, _), trial in zip(asked, trials, strict=False):
-                tuner.tell(token, trial.score)
-            improved = [trial for trial in trials if self._promising(trial, base)]
+                study.tell(token, trial)
+            improved = [trial for trial in trials if self._promising(trial)]
             self.tried.extend(trials)
             self._train([trial for trial in improved[:1] if self._fits_in(trial)], origin="tuning")
-            idle = 0 if improved else idle + batch
+            idle = 0 if improved else idle + len(trials)
+            study.seconds += time.monotonic() - started
 
-    def _tuners(self) -> list[tuple[Tuner, Trial]]:
-        """A study for each of the two best candidates that have a space, with all that is known of them."""
-        metric = self.runner.family.metrics[self.runner.task.metric]
-        probed = [trial for trial in self.tried if trial.fidelity == probe_fidelity(self.runner.profile)]
-        chosen: list[tuple[Tuner, Trial]] = []
-        for trial in ranked(self.runner.family, metric.name, probed):
-            candidate = self.runner.candidate(trial.candidate)
-            if not candidate.space or trial.candidate in {base.candidate for _, base in chosen}:
+    def _studies(self) -> list[_Study]:
+        """A study for each of the best candidates that have a space, with all that is known of them.
+
+        Of two folds of all rows where there is time for some: few rows often cost hardly less, and favour small models.
+        """
+        folds, whole = self._probe.folds, self._probe.model_copy(update={"rows": 0})
+        by_count = self.runner.max_trials is not None  # scoring anew what is known would count
+        known = self.full if self.full and not by_count else [t for t in self.tried if t.fidelity == self._probe]
+        studies: list[_Study] = []
+        for best in ranked(self.runner.family, self.runner.task.metric, known):
+            candidate = self.runner.candidate(best.candidate)
+            if not candidate.space or best.candidate in {study.base.candidate for study in studies}:
                 continue
-            tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(trial.candidate))
-            for known in probed:
-                if known.candidate == trial.candidate and known.steps == trial.steps:
-                    tuner.learn(known)
-            chosen.append((tuner, trial))
-            if len(chosen) == 2:
+            cost = best.fit_seconds / max(1, best.fidelity.folds) * folds / min(folds, self.runner.pool.size)
+            fidelity = self._probe if by_count or known is not self.full or FEW * cost > self.left else whole
+            metric = self.runner.family.metrics[self.runner.task.metric]
+            tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(best.candidate))
+            tuner.called = best.candidate
+            if fidelity != self._probe:
+                self.tried.extend(self._scored_on(fidelity, best.candidate))
+            study = _Study(tuner, best, fidelity, cost if fidelity == whole else 0.0)
+            for trial in self.tried:
+                if (trial.candidate, trial.steps, trial.fidelity) == (best.candidate, best.steps, fidelity):
+                    study.learn(trial)
+            studies.append(study)
+            if len(studies) == TUNED:
                 break
-        return chosen
+        return studies
 
-    def _promising(self, trial: Trial, base: Trial) -> bool:
-        """Better at the lowest rung than every earlier trial of the same candidate."""
+    def _scored_on(self, fidelity: Fidelity, candidate: str) -> list[Trial]:
+        """The full trials of a candidate, scored on the first folds only: nothing is trained."""
+        works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
+                 for t in self.full if t.candidate == candidate]  # fmt: skip
+        return self.runner.run(works, fidelity, until=self.end)
+
+    def _promising(self, trial: Trial) -> bool:
+        """Better than all but one of the earlier trials of the same candidate and fidelity."""
         metric = self.runner.family.metrics[self.runner.task.metric]
-        before = [t for t in self.tried if t.candidate == base.candidate and t.fidelity == trial.fidelity]
-        best = ranked(self.runner.family, metric.name, before)
-        return trial.score is not None and (not best or better(metric, trial.score, best[0].score or 0.0))
+        before = [t for t in self.tried if (t.candidate, t.fidelity) == (trial.candidate, trial.fidelity)]
+        best = ranked(self.runner.family, metric.name, before)[:2]
+        return trial.score is not None and (not best or better(metric, trial.score, best[-1].score or 0.0))
 
     def _fits_in(self, trial: Trial) -> bool:
         """Whether a probed trial can be trained on all rows in time: one that cannot is ended with its worker, and the

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from automl_agent.records import DataProfile, Fidelity, Trial
+from automl_agent.tasks.family import TaskFamily
 
 PROBE_ROWS = 3000
-"""Training rows of the lowest rung; smaller tables are used whole."""
+"""Training rows of the lowest rung; hardly larger data are used whole."""
+ROWS_PER_SECOND, MOST_ROWS = 40, 20_000
+"""Where costs go by cells, a large budget draws more rows."""
 
 
-def probe_fidelity(profile: DataProfile) -> Fidelity:
-    """The lowest rung: two folds, at most `PROBE_ROWS` rows in each."""
-    rows = PROBE_ROWS if profile.rows_train > 1.25 * PROBE_ROWS else 0
-    return Fidelity(rows=rows, folds=min(2, profile.folds))
+def probe_fidelity(family: TaskFamily, profile: DataProfile) -> Fidelity:
+    """The lowest rung: two folds of some rows, or of all where that is affordable (`TaskFamily.probe_cells`)."""
+    meta, rows = profile.meta, profile.rows_train
+    budget, most, cells = meta.get("budget", 0.0), PROBE_ROWS, float("inf")
+    if family.probe_cells:
+        most = int(min(max(PROBE_ROWS, ROWS_PER_SECOND * budget), MOST_ROWS))
+        cells = rows * meta.get("columns", float("inf")) * max(1, len(profile.classes) - 1)
+    whole = rows <= 1.25 * most or cells <= family.probe_cells * budget
+    return Fidelity(rows=0 if whole else most, folds=min(2, profile.folds))
 
 
 def full_fidelity(profile: DataProfile) -> Fidelity:

@@ -61,6 +61,8 @@ class _InFlight:
     waiting: int = 0
 
 
+FEWEST_SECONDS = 0.5
+"""That a fit may always plan with."""
 _FOLLOWED = -1
 """Stands for the fold in the key of a model that follows the newest rows."""
 
@@ -105,6 +107,12 @@ class TrialRunner:
         """A candidate of the family by name, or a user's own by the path of its file."""
         known = self.family.candidates()
         return known[name] if name in known else read_candidate(Path(name), self.family.shared)
+
+    def fair(self, trials: int, fidelity: Fidelity, seconds: float) -> float:
+        """Seconds that each fold's fit may plan with so that so many trials end within `seconds`: what plans with more
+        is given up at the end, and nothing is left of it."""
+        rounds = max(1, -(-trials * fidelity.folds // self.pool.size))
+        return max(FEWEST_SECONDS, seconds / rounds)
 
     def run(
         self, works: Iterable[Work], fidelity: Fidelity, *, until: float, time_limit: float | None = None

@@ -55,6 +55,7 @@ class Family:
     steps: Mapping[str, DataStep] = {}
     baseline = "baseline"
     probe: tuple[str, ...]
+    probe_cells = 0.0
     blueprints: tuple[Blueprint, ...]
     reader = "table_io.py"
     files: tuple[str, ...] = ()

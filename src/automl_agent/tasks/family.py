@@ -148,6 +148,8 @@ class DataStep:
     """What it does, in one sentence."""
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Conditions on meta-features, without which it does nothing."""
+    nothing_for: tuple[str, ...] = ()
+    """Tags of candidates that gain nothing by it: it is not measured with them."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,10 @@ class TaskFamily(Protocol):
     """Name of the candidate that is the trivial baseline."""
     probe: tuple[str, ...]
     """Candidates, fast ones first, that the Data Agent measures recipes with."""
-
+    probe_cells: float
+    """Cells of a table, for each second of the budget, up to which the lowest rung sees all rows; 0 where its costs do
+    not go by cells. A promoted trial then lacks its other folds only, and few rows tell little of who is good on many.
+    Each class beyond two counts the cells once more, as boosting fits one tree for each."""
     blueprints: tuple[Blueprint, ...]
     """Outlines of plans that differ by design, the most promising first."""
     shared: tuple[Path, ...]

@@ -26,6 +26,7 @@ class TableFamily(Family):
 
     area = "tabular"
     probe = ("lightgbm", "linear")
+    probe_cells = 2000.0
     blueprints = BLUEPRINTS
     ships = "folds"
     weighs = True

@@ -138,7 +138,7 @@ def _bounded_folds(rows: int, units: int, target: Array, classes: int) -> int:
     """As many folds as the number of rows suggests, and as rows, units and the classes of a binary task allow."""
     import numpy as np
 
-    count = min(splitting.fold_count(rows), max(rows // 2, 2), units)
+    count = min(splitting.fold_count(rows, classes), max(rows // 2, 2), units)
     if classes == 2:
         count = min(count, max(2, int(np.bincount(target).min())))
     return count

@@ -24,6 +24,7 @@ NATURAL = 0.3
 """With fewer different feature rows than this share, repeated rows are the nature of the table: they are not bound."""
 MAX_SHARE = 0.1
 """A feature row that makes up more of the table than this is nature too."""
+MANY_CLASSES = 3
 BINS = 10
 
 
@@ -40,9 +41,9 @@ class Units:
     """Whether equal rows were bound."""
 
 
-def fold_count(rows: int) -> int:
-    """8 folds under 3,000 rows, 5 to 25,000, 3 above."""
-    return 8 if rows < 3000 else 5 if rows <= 25000 else 3
+def fold_count(rows: int, classes: int = 0) -> int:
+    """8 folds under 3,000 rows, 5 to 25,000, 3 above; 5 at most of many classes, of which boosting fits a tree each."""
+    return 8 if rows < 3000 and classes <= MANY_CLASSES else 5 if rows <= 25000 else 3
 
 
 def make_units(hashes: Hashes, groups: Ints | None = None) -> Units:

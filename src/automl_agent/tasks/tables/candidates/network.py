@@ -35,7 +35,7 @@ SPACE = {
     "frequency": {"type": "float", "low": 0.03, "high": 1.0, "log": True},
 }
 REQUIRES = ("torch",)
-CONDITIONS = {"budget": ">= 300"}
+CONDITIONS = {"budget": ">= 45"}
 
 Array = npt.NDArray[Any]
 
