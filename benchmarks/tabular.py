@@ -3,7 +3,8 @@
     python benchmarks/tabular.py --install                       # the peers, each in an environment of its own
     python benchmarks/tabular.py                                 # 16 sets, 2 seeds, 60 s: hours
     python benchmarks/tabular.py --budget 300 --sets 6 --seeds 1
-    python benchmarks/tabular.py --table                         # of what there is; --plot FILE draws it
+    python benchmarks/tabular.py --table                         # of what there is
+    python benchmarks/tabular.py --systems automl-agent one-plan # three plans or one
 
 One cell after another; the machine should be otherwise idle. A cell is a process of its own with a fifth of the rows
 kept back for the test. A finished cell is a file under `results/tabular/SYSTEM-VERSION/` and is not run again; the
@@ -47,6 +48,8 @@ PEERS = tuple(FITS)
 BOUNDLESS = ("lightgbm", "catboost")
 """They know no budget: one cell serves all."""
 OURS = "automl-agent"
+OWN = {OURS: (), "one-plan": ("--plans", "1")}
+"""Ours, and ours with other options."""
 LIMIT = 900.0
 """Seconds after which a cell is ended and counts as failed."""
 TIE = 1e-4
@@ -131,7 +134,7 @@ def commit() -> str:
 
 def versions() -> dict[str, str]:
     """Of each system, as its environment states it; of ours the commit."""
-    stated = {OURS: commit()}
+    stated = dict.fromkeys(OWN, commit())
     for system, (_, package) in FITS.items():
         name = system.partition("-")[0]
         pin = next(one for one in PACKAGES[name] if one.startswith(package.partition("[")[0]))
@@ -155,12 +158,12 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
         test.drop(columns=target).to_parquet(folder / "test.parquet")
         task = {"target": target, "classes": classes, "metric": metric, "cores": CORES}
         (folder / "task.json").write_text(json.dumps(task))
-        if system == OURS:
+        if system in OWN:
             test.to_parquet(folder / "graded.parquet")
             words = f"Predict {target} by {MEASURES[metric]}."
             command = [sys.executable, "-m", "automl_agent.cli", "run", words, "--data", "train.parquet", "--test-data",
                        "graded.parquet", "--budget", f"{budget:g}", "--seed", str(seed), "--home", "home", "--out",
-                       "out", "--target", target, "--metric", metric, "--json"]  # fmt: skip
+                       "out", "--target", target, "--metric", metric, "--json", *OWN[system]]  # fmt: skip
         else:
             python = ENVIRONMENTS / system.partition("-")[0] / "bin" / "python"
             command = [str(python), str(HERE / "tabular_peers.py"), system, str(folder), f"{budget:g}", str(seed)]
@@ -172,10 +175,10 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
             "machine": machine(), "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         }  # fmt: skip
         try:
-            predicted = _ours(folder, classes) if system == OURS else pd.read_parquet(folder / "predictions.parquet")
+            predicted = _ours(folder, classes) if system in OWN else pd.read_parquet(folder / "predictions.parquet")
             truth = test[target].astype(str) if classes else test[target]
             result["loss"] = loss(name, truth, predicted)
-            if system != OURS:
+            if system not in OWN:
                 result |= json.loads((folder / "fit.json").read_text())
         except (OSError, ValueError, KeyError) as error:
             result |= {"loss": None, "error": f"{error}: {cost.output}"}
@@ -210,7 +213,7 @@ def machine() -> dict[str, Any]:
 
 
 def install(systems: Sequence[str]) -> None:
-    for name in dict.fromkeys(system.partition("-")[0] for system in systems if system != OURS):
+    for name in dict.fromkeys(system.partition("-")[0] for system in systems if system not in OWN):
         place = ENVIRONMENTS / name
         if not (place / ".installed").exists():
             print(f"installing {name}", flush=True)
@@ -222,21 +225,20 @@ def install(systems: Sequence[str]) -> None:
 # ---------------------------------------------------------------- what came out
 
 
-def read_cells(results: Path, budget: float) -> pd.DataFrame:
+def read_cells(results: Path, budget: float, systems: Sequence[str]) -> pd.DataFrame:
     """The cells of the versions that are current, one row each; of ours the newest version that has any."""
     stated, rows = versions(), []
     for path in sorted(results.glob("*/*.json")):
         found = json.loads(path.read_text())
-        if found["system"] in BOUNDLESS or found["budget"] == budget:
+        if found["system"] in systems and (found["system"] in BOUNDLESS or found["budget"] == budget):
             rows.append(found)
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    ours = frame[frame["system"] == OURS]
-    if not ours.empty:
-        stated[OURS] = (
-            stated[OURS] if (ours["version"] == stated[OURS]).any() else ours.sort_values("when")["version"].iloc[-1]
-        )
+    for system in OWN:
+        ours = frame[frame["system"] == system]
+        if len(ours) and not (ours["version"] == stated[system]).any():
+            stated[system] = ours.sort_values("when")["version"].iloc[-1]
     return frame[[stated.get(one["system"]) == one["version"] for _, one in frame.iterrows()]]
 
 
@@ -304,7 +306,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--sets", nargs="+", choices=KNOWN, metavar="SET")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--systems", nargs="+", choices=(OURS, *PEERS), default=[OURS, *PEERS], metavar="SYSTEM")
+    parser.add_argument("--systems", nargs="+", choices=(*OWN, *PEERS), default=[OURS, *PEERS], metavar="SYSTEM")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--most", type=int, help="end after so many cells")
     args = parser.parse_args()
@@ -326,7 +328,7 @@ def main() -> None:
                 left = None if left is None else left - 1
                 print(f"{system} {name} {seed}: loss {found['loss']}, {found['wall_s']:.0f} s", flush=True)
     if not args.install:
-        print(report(read_cells(args.results, args.budget), args.budget))
+        print(report(read_cells(args.results, args.budget, args.systems), args.budget))
 
 
 if __name__ == "__main__":

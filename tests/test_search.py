@@ -53,8 +53,8 @@ class Pool:
         out.mkdir(parents=True)
         np.save(out / "oof.npy", np.column_stack([1 - p, p]))
         np.save(out / "valid.npy", valid)
-        result = {"fit_seconds": 1.0, "latency_ms": given["params"].get("latency", 1.0), "size_mb": 1.0, "memory_mb": 10.0,
-                  "predict_seconds": 0.02, "rows": len(valid)}  # fmt: skip
+        result = {"fit_seconds": 1.0, "latency_ms": given["params"].get("latency", 1.0), "size_mb": 1.0,
+                  "memory_mb": 10.0, "predict_seconds": 0.02, "rows": len(valid)}  # fmt: skip
         threading.Timer(0.05, done.set_result, (result,)).start()
         return done
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LEAST_MEMORY = 1000.0
+"""Megabytes without which a run cannot be done."""
+
 
 def default_home() -> Path:
     """`AUTOML_AGENT_HOME`, or `.automl-agent` in the current folder."""
@@ -40,6 +43,9 @@ class Settings(BaseModel):
         description="Asked for notes on the network, too: arxiv, hf, kaggle, openml, or package.module:Class.",
     )
     cpus: int | None = Field(default=None, ge=1, description="Worker processes; all cores of the machine by default.")
+    max_memory: float | None = Field(
+        default=None, ge=LEAST_MEMORY, description="Megabytes for the run, of all its processes; 80 % of the machine's."
+    )
     max_rows: int | None = Field(
         default=None, ge=100, description="Rows of a table to use at most; as many as have 5 million cells by default."
     )

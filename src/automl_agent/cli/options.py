@@ -125,6 +125,7 @@ def _add_limits(run: Parser) -> None:
     limits.add_argument("--trials", type=_whole, metavar="N", help="bound on the number of trials")
     limits.add_argument("--plans", type=_whole, metavar="N", help="plans made in each round (3)")
     limits.add_argument("--max-rows", type=_whole, metavar="N", help="of a table, drawn (those of 5 million cells)")
+    limits.add_argument("--max-memory", type=_number, metavar="MB", help="of all its processes (80 %% of the machine)")
     limits.add_argument("--max-download", type=_number, metavar="MB", help="of links and named data (500); 0: none")
     limits.add_argument("--cpus", type=_whole, metavar="N", help="worker processes (all cores)")
     limits.add_argument("--seed", type=_whole, metavar="N", help="seed of splits, models and search (0)")

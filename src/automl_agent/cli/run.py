@@ -42,10 +42,10 @@ NAMED = ("family", "target", "positive", "metric", "time", "group", "weight")
 """Options that name one thing, as the fields of a request do."""
 REQUEST_OPTIONS = ("words", "based_on", "data", "test_data", *NAMED, "ignore", "by", "set")
 SETTINGS_OPTIONS = (
-    "budget", "trials", "plans", "max_rows", "max_download", "cpus", "seed", "plan_only", "out", "sources",
-    "experience", "notes", "knowledge_server",
+    "budget", "trials", "plans", "max_rows", "max_memory", "max_download", "cpus", "seed", "plan_only", "out",
+    "sources", "experience", "notes", "knowledge_server",
 )  # fmt: skip
-CHANGEABLE = ("budget", "trials", "cpus", *MODEL_LIMITS)
+CHANGEABLE = ("budget", "trials", "cpus", "max_memory", *MODEL_LIMITS)
 """What a resumed run may be given anew; all else would make it another run."""
 
 

@@ -22,6 +22,7 @@ from automl_agent.events import Event, Remark, StageFinished, StageStarted
 from automl_agent.execution.artifacts import LocalArtifactStore, private_folder
 from automl_agent.execution.ledger import Clock, Ledger
 from automl_agent.execution.local import LocalExecutor
+from automl_agent.execution.memory import Room, room
 from automl_agent.execution.protocol import ArtifactStore, Executor, Pool
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.execution.stopping import stop_requested
@@ -157,7 +158,12 @@ class Stage:
 
     @property
     def pool(self) -> Pool:
-        return self.services.executor.pool(self.run_id, self.settings.cpus or cores())
+        return self.services.executor.pool(self.run_id, self.room.workers)
+
+    @property
+    def room(self) -> Room:
+        """The workers of the run, and the memory of each."""
+        return room(self.settings.cpus or cores(), self.settings.max_memory)
 
     def family(self, task: TaskSpec) -> TaskFamily:
         return get_family(task.family)
@@ -188,6 +194,7 @@ class Stage:
             max_trials=limit,
             revision=revision,
             run_id=self.run_id,
+            memory_mb=self.room.each_mb,
             sandbox=self.settings.sandbox,
         )
 

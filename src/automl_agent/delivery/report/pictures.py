@@ -36,6 +36,9 @@ def pictures(content: ReportContent) -> dict[str, Any]:
             ("Trials of each plan", "Larger, darker dots saw more data.",
              search.trials(content.trials, content.plans, content.metric)),
             ("Best score against time", "", search.progress(content.progress, content.metric, total)),
+            ("Score against the time of an answer", "Dots: models trained on all rows, one fold's model each; line: "
+             "those that no other beats in both. What is delivered also checks the row, and averages its members.",
+             search.front(content.trials, content.solution, content.metric, content.name, _allowed_ms(content))),
         ),
         "code": {module.id: _ablation(module, place) for place, module in enumerate(content.code)},
         "test": own.get("test") or _test(content),
@@ -49,6 +52,13 @@ def pictures(content: ReportContent) -> dict[str, Any]:
              quality.importance(content.importance, content.metric)),
         ),
     }  # fmt: skip
+
+
+def _allowed_ms(content: ReportContent) -> float | None:
+    """The user's limit on the time of an answer."""
+    limits = [check.value for check in content.verdict.checks
+              if check.measure == "latency_ms" and isinstance(check.value, float)]  # fmt: skip
+    return min(limits, default=None)
 
 
 def _own(content: ReportContent) -> dict[str, list[Picture]]:

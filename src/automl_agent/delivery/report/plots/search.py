@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from automl_agent.delivery.report.plots import canvas
 from automl_agent.delivery.words import apart, limit, number, short, title
-from automl_agent.records import ConstraintCheck, Fidelity, Grade, Plan, Trial
+from automl_agent.records import ConstraintCheck, Fidelity, Grade, Plan, Solution, Trial
 from automl_agent.tasks.family import MetricSpec
 
 Checked = tuple[ConstraintCheck, ConstraintCheck | None, ConstraintCheck | None]
@@ -71,6 +71,59 @@ def progress(points: Sequence[Mapping[str, Any]], metric: MetricSpec, total: flo
     canvas.names(axes, "seconds since the start", f"best {metric.title} on validation")
     told = f"The best {metric.title} went from {number(scores[0])} to {number(scores[-1])} in {number(seconds[-1])} s."
     return canvas.svg(axes, "progress", told)
+
+
+def front(
+    done: Sequence[Trial], solution: Solution, metric: MetricSpec, name: Callable[[str], str], bound: float | None
+) -> str:
+    """Score against the time of one answer: every model that was trained on all rows, those that no other beats in
+    both, and what is delivered. Empty with fewer than three models.
+
+    Args:
+        name: a candidate for people.
+        bound: milliseconds that the user allows.
+    """
+    most = max((trial.fidelity.folds for trial in done), default=0)
+    known = {trial.id: trial for trial in done if not trial.fidelity.rows and trial.fidelity.folds == most}
+    rivals = [trial for trial in known.values() if trial.score is not None and trial.latency_ms and trial.plan]
+    if len(rivals) < 3:
+        return ""
+    best = unbeaten(rivals, metric)
+    axes = canvas.chart(270, left=48, right=16, top=28, bottom=44)
+    canvas.grid(axes)
+    axes.set_xscale("log")
+    low, high, outside = _range([trial.score or 0.0 for trial in rivals] + [solution.score], metric)
+    shown = [min(max(trial.score or 0.0, low), high) for trial in rivals]
+    axes.plot([trial.latency_ms for trial in rivals], shown, "o", color=canvas.ACCENT, alpha=0.3, markersize=5,
+              markeredgewidth=0)  # fmt: skip
+    times = [trial.latency_ms or 0.0 for trial in best]
+    axes.step(times, [min(max(trial.score or 0.0, low), high) for trial in best], "-o", where="post",
+              color=canvas.ACCENT, linewidth=2, markersize=6, markeredgewidth=0)  # fmt: skip
+    _mark(axes, solution.latency_ms, solution.score, canvas.PAPER, canvas.INK)
+    canvas.label(axes, solution.latency_ms, solution.score, "delivered", x_shift=-8, y_shift=-12, ha="right")
+    levels = [*times, *(trial.latency_ms or 0.0 for trial in rivals), solution.latency_ms, *([bound] if bound else [])]
+    axes.set(xlim=(min(levels) / 1.5, max(levels) * 1.5), ylim=_widened(low, high, 0.14))
+    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    if bound:
+        axes.axvline(bound, color=canvas.WARN, linewidth=1.5, linestyle=(0, (5, 3)))
+        canvas.label(axes, bound, 1, f"{number(bound)} ms allowed", transform=axes.get_xaxis_transform(), x_shift=-4,
+                     y_shift=-8, ha="right", color=canvas.WARN)  # fmt: skip
+    canvas.names(axes, "ms for one row", f"{metric.title} on validation")
+    told = "; ".join(
+        f"{name(trial.candidate)} {number(trial.score)} in {number(trial.latency_ms)} ms" for trial in best
+    )
+    told += f". Delivered: {number(solution.score)} in {number(solution.latency_ms)} ms."
+    return canvas.svg(axes, "front", told + (f" {outside} worse models are drawn at the edge." if outside else ""))
+
+
+def unbeaten(trials: Sequence[Trial], metric: MetricSpec) -> list[Trial]:
+    """Those that no other equals in score and time of an answer, quickest first."""
+    sign = -1.0 if metric.higher_is_better else 1.0
+    found: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: (trial.latency_ms or 0.0, sign * (trial.score or 0.0))):
+        if not found or sign * (trial.score or 0.0) < sign * (found[-1].score or 0.0):
+            found.append(trial)
+    return found
 
 
 def learning_curve(points: Sequence[Mapping[str, Any]], metric: MetricSpec, required: float | None) -> str:
