@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ import pytest
 import automl_agent
 from automl_agent.tasks.candidate import installed, load_candidate, read_candidate
 from automl_agent.tasks.family import FoldData
+from automl_agent.testing import check_candidate
+from conftest import ROOT
 
 TABLES = Path(automl_agent.__file__).parent / "tasks" / "tables"
 SHARED = TABLES / "shared"
@@ -349,3 +351,9 @@ def test_fit_fold_leaves_nothing_half_written(arguments: dict[str, Any], tmp_pat
     with pytest.raises(ValueError, match="shape"):
         fit_fold(**{**arguments, "candidate": str(bad)})
     assert list(Path(arguments["out"]).parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_a_library_is_wrapped_in_a_few_lines(kind: Literal["classification", "regression"]) -> None:
+    pytest.importorskip("xgboost")
+    check_candidate(ROOT / "examples" / "candidates" / "xgboost_trees.py", kind)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl_agent.tasks.candidate import load_candidate, read_candidate
+from automl_agent.tasks.registry import get_family
 from automl_agent.testing.contract import must
 
 if TYPE_CHECKING:
@@ -24,18 +25,21 @@ def check_candidate(
     path: Path | str,
     kind: Literal["classification", "regression"] = "classification",
     *,
-    shared: Path | Sequence[Path] = (),
+    shared: Path | Sequence[Path] | None = None,
     rows: int = 120,
     seed: int = 0,
 ) -> None:
     """Check a candidate file against the contract of `tasks.candidate`, on small random data with missing values.
 
-    Runs the file's code in this process. `shared` is the folder (or folders) of the shared files that it imports.
+    Runs the file's code in this process. `shared` is the folder (or folders) of the shared files that it imports by
+    plain name; by default those of the families of tables.
 
     Raises:
         AssertionError: names the first part of the contract that is broken.
         ConfigurationError: when the file lacks a required name.
     """
+    if shared is None:
+        shared = get_family(f"tabular_{kind}").shared
     path, shared = Path(path), (shared,) if isinstance(shared, Path) else tuple(shared)
     candidate = read_candidate(path, shared)
     must(len(candidate.portfolio) > 0, "PORTFOLIO holds at least one configuration")
