@@ -42,6 +42,7 @@ PACKAGES = {
     "lightgbm": ("lightgbm==4.7.0", "scikit-learn", "pandas", "pyarrow"),
     "catboost": ("catboost==1.2.10", "scikit-learn", "pandas", "pyarrow"),
     "flaml": ("flaml[automl]==2.8.0", "catboost==1.2.10", "pyarrow"),
+    "statsforecast": ("statsforecast==2.1.0",),
     "autogluon": ("autogluon.tabular[all]==1.6.3", "torch==2.13.0"),
 }
 PEERS = tuple(FITS)
