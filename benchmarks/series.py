@@ -4,8 +4,8 @@
     python benchmarks/series.py --table   # of what there is
 
 14 monthly and 8 quarterly series of the tourism competition, 8 monthly ones of M1 and 6 quarterly ones of M3, drawn by
-a fixed seed; the test is the competition's. A cell is a process of its own, as in `tabular.py`; a finished one is a file
-under `results/series/` and is not run again.
+a fixed seed; the test is the competition's. A cell is a process of its own, as in `tabular.py`; a finished one is a
+file under `results/series/` and is not run again.
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ def run(system: str, name: str, one: dict[str, Any]) -> dict[str, Any]:
         cost = measured(command, folder, limit=LIMIT)
         result: dict[str, Any] = {
             "system": system, "version": commit() if system == OURS else VERSION, "set": name,
-            "horizon": one["horizon"], "length": len(one["values"]), "exit": cost.code, "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1),
-            "peak_mb": round(cost.peak_mb), "machine": machine(),
+            "horizon": one["horizon"], "length": len(one["values"]), "exit": cost.code,
+            "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1), "peak_mb": round(cost.peak_mb),
+            "machine": machine(),
         }  # fmt: skip
         try:
             if system == OURS:
