@@ -15,7 +15,7 @@ from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
 from automl_agent.search.tuning import Tuner
-from automl_agent.tasks.family import better
+from automl_agent.tasks.family import better, loss
 
 PROMOTED = 6
 """Probed trials that are trained on all rows before tuning begins."""
@@ -32,6 +32,12 @@ TUNED, RARER = 6, 2.0
 in little."""
 FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
+UNEVEN = 2.0
+"""What one fit may plan with, as a multiple of an even share of that: boosting in a hurry is not worth its time."""
+LEAST_GAIN = 1e-4
+"""Of the loss, by which a trial must be better to be promising."""
+PATIENCE_EACH = 5
+"""Trials of a study without a promising one, for each parameter and once more, after which it ends."""
 PATIENCE = 60
 """Tuned configurations without a better one after which the search ends early."""
 
@@ -48,7 +54,14 @@ class _Study:
     """Seconds that one of its trials is taken to need at this fidelity."""
     seconds: float = 0.0
     """Spent on it."""
+    idle: int = 0
+    """Trials since one was promising."""
     known: list[Params] = field(default_factory=list)
+
+    @property
+    def promises(self) -> bool:
+        """Whether more trials may bring something: a space of one parameter is soon known."""
+        return self.idle < PATIENCE_EACH * (1 + len(self.tuner.space))
 
     def learn(self, trial: Trial) -> None:
         self.known.append(trial.params)
@@ -223,7 +236,7 @@ class Search:
             for t in trials
         ]
         full = full_fidelity(self.runner.profile)
-        limit = self.runner.fair(len(trials), full, SHARE * self.left)
+        limit = UNEVEN * self.runner.fair(len(trials), full, SHARE * self.left)
         for result in self.runner.run(works, full, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
@@ -240,7 +253,7 @@ class Search:
         What looks better than all but one of a candidate's earlier trials is trained on all rows and folds."""
         studies, idle = self._studies(), 0
         while idle < PATIENCE and self._time_for_more():
-            affordable = [study for study in studies if study.cost < self.left]
+            affordable = [study for study in studies if study.cost < self.left and study.promises]
             if not affordable:
                 return
             study = min(affordable, key=lambda study: study.seconds * RARER ** studies.index(study))
@@ -256,6 +269,7 @@ class Search:
             self.tried.extend(trials)
             self._train([trial for trial in improved[:1] if self._fits_in(trial)], origin="tuning")
             idle = 0 if improved else idle + len(trials)
+            study.idle = 0 if improved else study.idle + len(trials)
             study.seconds += time.monotonic() - started
 
     def _studies(self) -> list[_Study]:
@@ -298,7 +312,10 @@ class Search:
         metric = self.runner.family.metrics[self.runner.task.metric]
         before = [t for t in self.tried if (t.candidate, t.fidelity) == (trial.candidate, trial.fidelity)]
         best = ranked(self.runner.family, metric.name, before)[:2]
-        return trial.score is not None and (not best or better(metric, trial.score, best[-1].score or 0.0))
+        if trial.score is None or not best:
+            return trial.score is not None
+        goal, spread = loss(metric, best[-1].score or 0.0), abs(loss(metric, best[0].score or 0.0))
+        return loss(metric, trial.score) < goal - LEAST_GAIN * spread
 
     def _fits_in(self, trial: Trial) -> bool:
         """Whether a probed trial can be trained on all rows in time: one that cannot is ended with its worker, and the

@@ -30,6 +30,8 @@ REQUIRES = ("catboost",)
 
 Array = npt.NDArray[Any]
 
+FASTEST = 0.15
+"""Learning rate above which CatBoost is far behind quicker boosting."""
 MOST_CATEGORIES = 20
 """Category columns up to which CatBoost encodes them itself; above, it gets their codes as numbers, to save time."""
 
@@ -57,7 +59,7 @@ class Model(TableModel):
         refit = len(matrix) <= REFIT_ROWS
         inside, outside = hold_out(target, self.seed)
         train, rate = pool(inside), float(self.params["learning_rate"])
-        rate, most = plan_rounds(self, rate, lambda rounds: fitted(train, rounds, rate), 1 + refit)
+        rate, most = plan_rounds(self, rate, lambda rounds: fitted(train, rounds, rate), 1 + refit, FASTEST)
         most = min(most, int(self.params.get("iterations", most)))
         self.effective = {"learning_rate": rate, "iterations": most}
         if self.classifies and len(np.unique(target[inside])) < len(self.present):  # a class of one row was held out

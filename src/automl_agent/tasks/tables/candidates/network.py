@@ -26,13 +26,15 @@ from torch_thread import one_thread
 TITLE = "Multilayer perceptron (RealMLP)"
 TAGS = ("neural network", "neural", "deep learning", "mlp", "realmlp", "perceptron", "network")
 PORTFOLIO = [
-    {"rate": 1.0, "dropout": 0.15, "frequency": 0.1, "epochs": 64},
+    {"rate": 1.0, "dropout": 0.15, "frequency": 0.1, "epochs": 32},
+    {"rate": 1.0, "dropout": 0.15, "frequency": 0.1, "epochs": 96},
     {"rate": 0.5, "dropout": 0.0, "frequency": 0.3, "epochs": 64},
 ]
 SPACE = {
     "rate": {"type": "float", "low": 0.25, "high": 2.0, "log": True},
     "dropout": {"type": "categorical", "choices": [0.0, 0.15, 0.3]},
     "frequency": {"type": "float", "low": 0.03, "high": 1.0, "log": True},
+    "epochs": {"type": "int", "low": 24, "high": 160, "log": True},
 }
 REQUIRES = ("torch",)
 CONDITIONS = {"budget": ">= 45"}
@@ -43,7 +45,7 @@ HIDDEN, LAYERS = 256, 3
 WAVES, PARTS = 16, 3
 """Waves that a number is embedded with, and the numbers that they come to, beside itself."""
 BATCH = 256
-FEWEST = 12
+FEWEST = 16
 """Epochs below which training is not begun."""
 SHARE = 0.8
 """Of the time left that the epochs may take: what a busy machine measures is not what it gives."""

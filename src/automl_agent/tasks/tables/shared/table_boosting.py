@@ -33,16 +33,19 @@ REPEAT_ROWS = 2_000
 """Rows up to which one holdout is too small to stop by: three are used."""
 
 
-def plan_rounds(model: TableModel, rate: float, time_rounds: Callable[[int], object], fits: float) -> tuple[float, int]:
+def plan_rounds(
+    model: TableModel, rate: float, time_rounds: Callable[[int], object], fits: float, fastest: float = FASTEST
+) -> tuple[float, int]:
     """The learning rate and the largest number of rounds that fit into the model's time limit.
 
     Args:
         rate: the learning rate wanted.
         time_rounds: trains so many rounds, to be timed; not called without a time limit.
         fits: full trainings that will follow.
+        fastest: highest learning rate that is worth its time.
 
     Raises:
-        TimeoutError: when not even the fewest rounds fit.
+        TimeoutError: when not even the fewest rounds fit, or those of the highest rate.
     """
     most = min(MOST, round(2 * USUAL / rate))
     if model.seconds_left is None:
@@ -50,11 +53,12 @@ def plan_rounds(model: TableModel, rate: float, time_rounds: Callable[[int], obj
     started = time.monotonic()
     time_rounds(TIMED)
     each = (time.monotonic() - started) / TIMED
-    model.require(each * FEWEST * fits, f"Boosting ({FEWEST} rounds)")
+    fewest = max(FEWEST, round(0.6 * USUAL / fastest))
+    model.require(each * fewest * fits, f"Boosting ({fewest} rounds)")
     affordable = int((model.seconds_left or 0.0) / (each * fits))
     needed = round(USUAL / rate)
     if affordable < needed:
-        rate = max(rate, min(FASTEST, USUAL / affordable))
+        rate = max(rate, min(fastest, USUAL / affordable))
         most = round(2 * USUAL / rate)
     return rate, min(most, affordable)
 
