@@ -9,8 +9,8 @@ from automl_agent.delivery.words import model_name
 from automl_agent.records import CandidateChoice, DataRecipe, Measurement, SubTask, Trial
 from automl_agent.tasks.family import loss
 
-MIN_GAIN = 0.002
-"""Smallest relative improvement of the loss that counts; less is noise at two folds."""
+MIN_GAIN = 0.004
+"""Smallest relative improvement of the loss that counts; less is noise at two folds, and a step costs time."""
 
 SHARE = 0.6
 """Of the agents' time that the measurements of steps may take."""

@@ -5,6 +5,7 @@ One component over the candidates of all plans: the plans compete for one budget
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +22,24 @@ PROMOTED = 6
 """Probed trials that are trained on all rows before tuning begins."""
 BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
+NOTABLE = 0.5
+"""Seconds of fits from which on they tell something about the costs of others."""
 BESIDES = 1.3
 """What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
-FIRST, SHARE = 0.5, 0.75
-"""Of the time left: what the first training on all rows may be expected to take, and what all that begin at once."""
-CHANCE = 10.0
-"""Seconds that must be left for candidates which the plans had no time for."""
+FIRST, SHARE, LIMIT = 0.33, 0.6, 0.5
+"""Of the time left: what the first training on all rows may be expected to take, what all that begin at once, and what
+one fit may plan with: boosting in a hurry is not worth its time."""
+CHANCE, LATE, LATE_TABLES = 10.0, 0.5, 0.25
+"""Seconds that must be left for candidates which the plans had no time for, and the share of the time that they get:
+less for tables, where another kind of boosting brings little."""
+DEFAULTS = 0.02
+"""Of the loss, by which another configuration must be better on some of the rows than a candidate's first one to be
+trained on all in its place: few rows favour small models."""
 TUNED, RARER = 6, 2.0
 """Candidates that are tuned at most, and by how much less time each gets than the one before: a quick one is tuned well
 in little."""
 FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
-UNEVEN = 2.0
-"""What one fit may plan with, as a multiple of an even share of that: boosting in a hurry is not worth its time."""
 LEAST_GAIN = 1e-4
 """Of the loss, by which a trial must be better to be promising."""
 PATIENCE_EACH = 5
@@ -173,7 +179,7 @@ class Search:
         return []
 
     def _second_chance(self) -> list[Trial]:
-        """Candidates that the plans had no time for, compared after all with half of what is left.
+        """Candidates that the plans had no time for, compared after all with a part of what is left.
 
         A pretrained network may need a minute for what others do in a second, and another kind of model brings more
         than tuning these.
@@ -185,11 +191,8 @@ class Search:
                 first.setdefault(work.choice.candidate, work)
         if not first or self.left < CHANCE or not self._time_for_more():
             return []
-        probe, seconds, workers = (
-            self._probe,
-            self.left / 2,
-            self.runner.pool.size,
-        )
+        probe, workers = self._probe, self.runner.pool.size
+        seconds = self.left * (LATE_TABLES if self.runner.family.probe_cells else LATE)
         limit = seconds * workers / max(workers, len(first) * probe.folds)
         return self.runner.run(first.values(), probe, until=time.monotonic() + seconds, time_limit=limit)
 
@@ -197,7 +200,7 @@ class Search:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
         the ensemble lives on, and few rows tell little of who is good on many."""
         unique = list({trial.id: trial for trial in probes if trial.fidelity == self._probe}.values())
-        order = ranked(self.runner.family, self.runner.task.metric, unique)
+        order = self._defaults_first(ranked(self.runner.family, self.runner.task.metric, unique))
         done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
         order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
         plans: dict[str, Trial] = {}
@@ -208,9 +211,38 @@ class Search:
         queue = {trial.id: trial for trial in (*order[:1], *plans.values(), *candidates.values(), *order)}
         return list(queue.values())[:PROMOTED]
 
+    def _defaults_first(self, order: Sequence[Trial]) -> list[Trial]:
+        """The first configuration of a candidate in the place of its best one, where that was hardly better on few
+        rows."""
+        if not self._probe.rows:
+            return list(order)
+        metric = self.runner.family.metrics[self.runner.task.metric]
+        swapped = list(order)
+        for candidate in dict.fromkeys(trial.candidate for trial in order):
+            places = [place for place, trial in enumerate(swapped) if trial.candidate == candidate]
+            first = self.runner.candidate(candidate).portfolio[0]
+            default = next((place for place in places if swapped[place].params == first), places[0])
+            best, other = (loss(metric, swapped[place].score or 0.0) for place in (places[0], default))
+            if other - best <= DEFAULTS * abs(best):
+                swapped[places[0]], swapped[default] = swapped[default], swapped[places[0]]
+        return swapped
+
     def _cost(self, trial: Trial) -> float:
-        """Seconds that a trial is taken to need on all rows."""
-        return full_cost(trial, self.runner.profile) / self.runner.pool.size
+        """Seconds that a trial is taken to need on all rows: extrapolated, and corrected by how far off that was for
+        the trials that were trained on all rows already."""
+        return self._correction * full_cost(trial, self.runner.profile) / self.runner.pool.size
+
+    @property
+    def _correction(self) -> float:
+        """Median ratio of what full trials took to what their probes had promised."""
+        probes = {(t.candidate, str(t.params), t.steps): t for t in self.tried if t.fidelity == self._probe}
+        ratios = []
+        for trial in self.full:
+            probe = probes.get((trial.candidate, str(trial.params), trial.steps))
+            promised = full_cost(probe, self.runner.profile) if probe is not None else 0.0
+            if promised > 0 and trial.fit_seconds > NOTABLE:
+                ratios.append(trial.fit_seconds / promised)
+        return min(max(statistics.median(ratios), 0.7), 3.0) if ratios else 1.0
 
     def _begin(self, queue: Sequence[Trial]) -> None:
         """Train one on all rows that leaves room: the best that takes at most `FIRST` of the time, or the quickest."""
@@ -236,7 +268,7 @@ class Search:
             for t in trials
         ]
         full = full_fidelity(self.runner.profile)
-        limit = UNEVEN * self.runner.fair(len(trials), full, SHARE * self.left)
+        limit = max(1.0, self.left * LIMIT)
         for result in self.runner.run(works, full, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
