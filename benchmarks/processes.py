@@ -26,6 +26,8 @@ class Cost:
     """Seconds, of all its processes. Sampled: what a process uses in its last .2 s is not seen."""
     peak_mb: float
     """Sum of proportional set sizes."""
+    cpu_middle: float
+    """Cores that were used between 15 and 75 % of the wall time, when the work is done."""
 
 
 def descendants(root: int) -> dict[int, float]:
@@ -71,7 +73,7 @@ def measured(command: Sequence[str], folder: Path, *, limit: float, env: Mapping
     """
     ctypes.CDLL(None).prctl(_ORPHANS_COME_HERE, 1, 0, 0, 0)
     log = folder / "output.txt"
-    peak, cpu, code = 0.0, {}, None
+    peak, cpu, code, course = 0.0, {}, None, [(0.0, 0.0)]
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -80,6 +82,7 @@ def measured(command: Sequence[str], folder: Path, *, limit: float, env: Mapping
             ours.pop(os.getpid())
             for pid, seconds in ours.items():
                 cpu[pid] = max(seconds, cpu.get(pid, 0.0))
+            course.append((time.perf_counter() - started, sum(cpu.values())))
             peak = max(peak, memory_mb(list(ours)))
             try:
                 code = process.wait(0.2)
@@ -99,4 +102,13 @@ def measured(command: Sequence[str], folder: Path, *, limit: float, env: Mapping
         time.sleep(0.1)
     process.poll()
     said = log.read_text(errors="replace")[-2000:]
-    return Cost(code, said, wall, sum(cpu.values()), peak)
+    return Cost(code, said, wall, sum(cpu.values()), peak, _used(course, 0.15 * wall, 0.75 * wall))
+
+
+def _used(course: Sequence[tuple[float, float]], begin: float, end: float) -> float:
+    """Cores that were used between two moments, of samples of (seconds, CPU seconds so far)."""
+    inside = [sample for sample in course if begin <= sample[0] <= end]
+    if len(inside) < 2:
+        return 0.0
+    (first, before), (last, after) = inside[0], inside[-1]
+    return (after - before) / (last - first)

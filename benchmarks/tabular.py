@@ -3,7 +3,7 @@
     python benchmarks/tabular.py --install                       # the peers, each in an environment of its own
     python benchmarks/tabular.py                                 # 16 sets, 2 seeds, 60 s: hours
     python benchmarks/tabular.py --budget 300 --sets 6 --seeds 1
-    python benchmarks/tabular.py --table                         # of what there is
+    python benchmarks/tabular.py --table                         # of what there is; --plot FILE draws it
     python benchmarks/tabular.py --systems automl-agent one-plan # three plans or one
 
 One cell after another; the machine should be otherwise idle. A cell is a process of its own with a fifth of the rows
@@ -172,7 +172,8 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
         result: dict[str, Any] = {
             "system": system, "version": versions()[system], "set": name, "seed": seed, "budget": budget,
             "metric": metric, "rows": len(train), "columns": train.shape[1] - 1, "exit": cost.code,
-            "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1), "peak_mb": round(cost.peak_mb),
+            "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1),
+            "cores_middle": round(cost.cpu_middle, 2), "peak_mb": round(cost.peak_mb),
             "machine": machine(), "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         }  # fmt: skip
         try:
@@ -286,23 +287,54 @@ def report(cells: pd.DataFrame, budget: float) -> str:
         lines.append(f"| {name} | {metric} | {seed} | " + " | ".join(shown) + " |")
     inside = cells.set_index(["set", "seed"]).loc[lambda frame: frame.index.isin(table.index)]
     lines += ["", f"{len(table)} cells of {table.index.get_level_values('set').nunique()} sets, {budget:.0f} s:", "",
-              "| system | mean rank | normalised score | wins of ours (95 %) | wall s, median | longest | CPU used "
+              "| system | mean rank | normalised score | wins of ours (95 %) | wall s, median | longest | CPU used (in the middle) "
               "| peak MB, median |",
               "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for system in systems:
         own = inside[inside["system"] == system]
         won = "" if system == OURS else "{:.2f} ({:.2f} to {:.2f})".format(*wins(table, system))
         used = (own["cpu_s"] / own["wall_s"] / CORES).median()
+        busy = (own["cores_middle"] / CORES).median()
         lines.append(f"| {system} {own['version'].iloc[0]} | {ranks(table)[system].mean():.2f} | "
                      f"{normalised(table)[system].mean():.3f} | {won} | {own['wall_s'].median():.0f} | "
-                     f"{own['wall_s'].max():.0f} | {used:.0%} | {own['peak_mb'].median():.0f} |")  # fmt: skip
+                     f"{own['wall_s'].max():.0f} | {used:.0%} ({busy:.0%}) | {own['peak_mb'].median():.0f} |")  # fmt: skip
     return "\n".join(lines)
+
+
+def plot(cells: pd.DataFrame, budget: float, path: Path) -> None:
+    """How each system does on each table: a dot a cell, the mean as a bar; beside it what it took."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    table = losses(cells)
+    scores, order = normalised(table), ranks(table).mean().sort_values(ascending=False).index
+    inside = cells.set_index(["set", "seed"]).loc[lambda frame: frame.index.isin(table.index)]
+    figure, axes = pyplot.subplots(figsize=(8.6, 0.62 * len(order) + 1.3))
+    spread = np.random.default_rng(0)
+    for place, system in enumerate(order):
+        colour = "#1f5fbf" if system == OURS else "#7a7f87"
+        own = inside[inside["system"] == system]
+        axes.plot(scores[system], place + spread.uniform(-0.16, 0.16, len(scores)), "o", color=colour, alpha=0.45,
+                  markersize=5, markeredgewidth=0)  # fmt: skip
+        axes.plot([scores[system].mean()] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=3)
+        told = (f"rank {ranks(table)[system].mean():.2f},  {own['wall_s'].median():.0f} s (longest "
+                f"{own['wall_s'].max():.0f}),  {own['peak_mb'].median():.0f} MB")  # fmt: skip
+        axes.text(1.04, place, told, va="center", color=colour, fontsize=9)
+    axes.set_yticks(range(len(order)), order)
+    axes.set(xlim=(-0.03, 1.03), xlabel="score on each table: 1 is the best system's, 0 the worst's; bar: mean")
+    axes.set_title(f"{table.index.get_level_values('set').nunique()} tables, {budget:.0f} s, {CORES} cores", loc="left")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.savefig(path, bbox_inches="tight", dpi=130)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--install", action="store_true", help="make the environments of the peers, and end")
     parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the table")
     parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} sets, one seed")
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--sets", nargs="+", choices=KNOWN, metavar="SET")
@@ -329,7 +361,10 @@ def main() -> None:
                 left = None if left is None else left - 1
                 print(f"{system} {name} {seed}: loss {found['loss']}, {found['wall_s']:.0f} s", flush=True)
     if not args.install:
-        print(report(read_cells(args.results, args.budget, args.systems), args.budget))
+        cells = read_cells(args.results, args.budget, args.systems)
+        print(report(cells, args.budget))
+        if args.plot:
+            plot(cells, args.budget, args.plot)
 
 
 if __name__ == "__main__":
