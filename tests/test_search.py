@@ -15,7 +15,7 @@ from automl_agent.agents.operation import _shipped
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
-from automl_agent.nodes.implement import _publisher
+from automl_agent.nodes.implement import _Publisher
 from automl_agent.nodes.verify_plans import _only_late
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
 from automl_agent.search.budget import delivery_reserve, quotas, shares
@@ -409,10 +409,27 @@ def test_no_bundle_of_a_single_model_is_built_shortly_before_the_solution(monkey
     monkeypatch.setattr("automl_agent.nodes.implement.publish_single", lambda *_: built.append(time.sleep(0.02)))
     stage = SimpleNamespace(clock=SimpleNamespace(spent=lambda: 1.0))
     trial = SimpleNamespace(score=0.5)
-    early = _publisher(stage, None, {"out": "out"}, {}, time.monotonic() + 60)
+    early = _Publisher(stage, None, "out", time.monotonic() + 60)
     early(trial)
     early(trial)  # no second one within seconds of the first
+    early.wait()
+    early.close()
     assert len(built) == 1
-    late = _publisher(stage, None, {"out": "out"}, progress := {}, time.monotonic() + 3)
+    late = _Publisher(stage, None, "out", time.monotonic() + 3)
     late(trial)
-    assert len(built) == 1 and progress
+    late.close()
+    assert len(built) == 1 and late.progress
+
+
+def test_what_fails_while_a_bundle_is_put_in_place_is_told(monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("automl_agent.nodes.implement.publish_single", fail)
+    publisher = _Publisher(
+        SimpleNamespace(clock=SimpleNamespace(spent=lambda: 1.0)), None, "out", time.monotonic() + 60
+    )
+    publisher(SimpleNamespace(score=0.5))
+    with pytest.raises(OSError, match="disk full"):
+        publisher.wait()
+    publisher.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from automl_agent.agents.operation import build_best
@@ -30,16 +30,15 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     revision = state.get("revision", 0)
     runner = stage.runner(task, profile, revision=revision, limit=state["quota"]["implement"])
     known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
-    progress: dict[str, float] = {}
     until = stage.until(state["phases"]["implement"])
-    search = Search(
-        runner,
-        until=until,
-        on_better=_publisher(stage, runner, state, progress, until),
-        spaces=_spaces(state),
-        late=_late(state),
-    )
-    finished = search.run(_probes(state), [trial for trial in known if trial.plan])
+    publisher = _Publisher(stage, runner, state["out"], until)
+    search = Search(runner, until=until, on_better=publisher, spaces=_spaces(state), late=_late(state))
+    try:
+        finished = search.run(_probes(state), [trial for trial in known if trial.plan])
+        publisher.wait()
+    finally:
+        publisher.close()
+    progress = publisher.progress
     runner.pool.cancel()  # nothing may run beside the measurements that follow
     pool = _pool(runner, finished, search.tried, known)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
@@ -103,19 +102,37 @@ def _probes(state: State) -> list[Trial]:
     return [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] in chosen]
 
 
-def _publisher(
-    stage: Stage, runner: TrialRunner, state: State, progress: dict[str, float], until: float
-) -> Callable[[Trial], None]:
-    """Puts a better single model in place, now and then; not shortly before `until`, when the solution is built."""
-    last, took = time.monotonic() - PUBLISH_EVERY, 1.0
+class _Publisher:
+    """Puts a better single model in place, now and then, while the search goes on; not shortly before `until`, when the
+    solution is built."""
 
-    def on_better(trial: Trial) -> None:
-        nonlocal last, took
-        progress[f"{stage.clock.spent():.2f}"] = trial.score or 0.0
+    def __init__(self, stage: Stage, runner: TrialRunner, out: str, until: float) -> None:
+        self.progress: dict[str, float] = {}
+        """The best score so far, by seconds of the run's clock."""
+        self._stage, self._runner, self._out, self._until = stage, runner, out, until
+        self._last, self._took = time.monotonic() - PUBLISH_EVERY, 1.0
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="automl-publish")
+        self._running: Future[None] | None = None
+
+    def __call__(self, trial: Trial) -> None:
+        self.progress[f"{self._stage.clock.spent():.2f}"] = trial.score or 0.0
+        now = time.monotonic()
+        due = now - self._last >= PUBLISH_EVERY and self._until - now > PUBLISH_SHARE * self._took
+        if due and (self._running is None or self._running.done()):
+            self.wait()
+            self._last = now
+            self._running = self._threads.submit(self._publish, trial)
+
+    def wait(self) -> None:
+        """Until nothing is being published; raises what went wrong."""
+        if self._running is not None:
+            self._running.result()
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def _publish(self, trial: Trial) -> None:
         started = time.monotonic()
-        if started - last >= PUBLISH_EVERY and until - started > PUBLISH_SHARE * took:
-            publish_single(stage, runner, trial, state["out"], "best")
-            last = time.monotonic()
-            took = last - started
-
-    return on_better
+        publish_single(self._stage, self._runner, trial, self._out, "best")
+        self._last = time.monotonic()
+        self._took = self._last - started
