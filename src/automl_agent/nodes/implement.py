@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from automl_agent.agents.operation import build_best
@@ -121,7 +122,8 @@ class _Publisher:
         if due and (self._running is None or self._running.done()):
             self.wait()
             self._last = now
-            self._running = self._threads.submit(self._publish, trial)
+            here = copy_context()  # events are written where LangGraph knows which run this is
+            self._running = self._threads.submit(here.run, self._publish, trial)
 
     def wait(self) -> None:
         """Until nothing is being published; raises what went wrong."""
