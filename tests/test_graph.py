@@ -99,6 +99,12 @@ class TestDelivered:
         for one, other in pairwise(EXPECTED):
             assert order.index(one) < order.index(other)
 
+    def test_a_quick_model_is_in_place_before_any_plan_is_made(self, run):
+        kinds = [event.kind for event in run[1]]
+        early = [event for event in run[1][: kinds.index("plan_made")] if event.kind == "best_so_far"]
+        assert [event.candidate for event in early] == ["baseline", "lightgbm"]
+        assert early[1].score > early[0].score
+
     def test_plans_differ_in_the_work_that_they_do(self, run):
         by_plan = {}
         for trial in trials(run[1]):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from automl_agent.agents.operation import _shipped
+from automl_agent.delivery.report.plots.search import unbeaten
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
@@ -433,3 +434,62 @@ def test_what_fails_while_a_bundle_is_put_in_place_is_told(monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         publisher.wait()
     publisher.close()
+
+
+def table_profile(runner, rows, budget, columns=10, classes=("no", "yes")):
+    meta = {"columns": float(columns), "budget": float(budget)}
+    return runner.profile.model_copy(update={"rows_train": rows, "meta": meta, "classes": classes})
+
+
+def test_a_table_is_probed_whole_where_that_is_affordable(runner):
+    """Its fits are then part of the full training; classes make it dearer, and other families go by rows alone."""
+    many = tuple(f"c{number}" for number in range(11))
+    assert probe_fidelity(FAMILY, table_profile(runner, 10_000, 60)).rows == 0
+    assert probe_fidelity(FAMILY, table_profile(runner, 10_000, 30)).rows == 3000
+    assert probe_fidelity(FAMILY, table_profile(runner, 10_000, 60, classes=many)).rows == 3000
+    assert probe_fidelity(FAMILY, table_profile(runner, 100_000, 300)).rows == 12_000
+    other = SimpleNamespace(probe_cells=0.0)
+    assert probe_fidelity(other, table_profile(runner, 10_000, 3600)).rows == 3000
+
+
+def test_each_fit_gets_a_fair_share_of_the_time(runner):
+    fidelity = Fidelity(rows=0, folds=2)
+    assert runner.fair(1, fidelity, 10.0) == 10.0 * runner.pool.size / max(2, runner.pool.size)
+    assert runner.fair(4, fidelity, 10.0) == 10.0 / -(-8 // runner.pool.size)
+    assert runner.fair(4, fidelity, -1.0) > 0
+
+
+def some_trial(name, params, score, *, rows=3000, folds=2, seconds=1.0):
+    return Trial(id=f"{name}{score}{folds}", plan="p", candidate=name, params=params, score=score, fit_seconds=seconds,
+                 fidelity=Fidelity(rows=rows, folds=folds))  # fmt: skip
+
+
+def test_on_few_rows_a_first_configuration_stands_in_for_one_that_is_hardly_better(runner):
+    runner.profile = table_profile(runner, 100_000, 60)
+    runner.task = runner.task.model_copy(update={"metric": "log_loss"})
+    first, small = FAMILY.candidates()["lightgbm"].portfolio[:2]
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    near = [some_trial("lightgbm", small, 0.400), some_trial("lightgbm", first, 0.402)]
+    assert [trial.params for trial in search._queue(near)] == [first, small]
+    far = [some_trial("lightgbm", small, 0.400), some_trial("lightgbm", first, 0.450)]
+    assert [trial.params for trial in search._queue(far)] == [small, first]
+
+
+def test_costs_are_corrected_by_what_full_trainings_took(runner):
+    runner.profile = table_profile(runner, 100_000, 60)
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    probe, other = some_trial("linear", GOOD, 0.8), some_trial("lightgbm", GOOD, 0.8)
+    search.tried = [probe, other]
+    before = search._cost(other)
+    promised = before * runner.pool.size
+    search.full = [some_trial("linear", GOOD, 0.8, rows=0, folds=FOLDS, seconds=2 * promised)]
+    assert search._cost(other) == pytest.approx(2 * before)
+
+
+def test_the_front_holds_what_no_other_beats_in_score_and_time():
+    def one(name, score, ms):
+        return some_trial(name, {}, score).model_copy(update={"latency_ms": ms})
+
+    done = [one("slow", 0.9, 9.0), one("beaten", 0.7, 5.0), one("quick", 0.6, 0.1), one("middle", 0.8, 1.0)]
+    assert [trial.candidate for trial in unbeaten(done, FAMILY.metrics["f1"])] == ["quick", "middle", "slow"]
+    assert [trial.candidate for trial in unbeaten(done, get_family("tabular_regression").metrics["rmse"])] == ["quick"]

@@ -14,7 +14,7 @@ from automl_agent.settings import LEAST_MEMORY
 
 HOST_MB = 500.0
 """What a run needs besides its workers: its own process, the one that workers are forked from, and the checks of
-delivery, which start when the workers are idle (`benchmarks/results/spine.json`)."""
+delivery, which start when the workers are idle (`tests/test_memory.py` measures a run)."""
 WORKER_MB = LEAST_MEMORY - HOST_MB
 """What a worker needs at least, the libraries included that it shares with the others."""
 SHARE = 0.8
