@@ -188,6 +188,18 @@ def test_parameters_in_effect_give_the_same_model_without_a_time_limit(name: str
     np.testing.assert_array_equal(again.predict(case.new), model.predict(case.new))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [name for name in LEARNING if ALL[name].settles])
+def test_what_a_fit_settles_gives_its_model_at_once(name: str, kind: str) -> None:
+    """On few rows, a fit ends with all of them and what it found out: so does one that is told."""
+    case = problem(kind)
+    model = fitted(name, case, time_limit=60.0)
+    assert model.settled["rounds"] >= 1
+    params = {**QUICK.get(name, {}), **model.settled}
+    again = type(model)(case.task, params, [], 0).fit(case.frame, case.target)
+    np.testing.assert_array_equal(again.predict(case.new), model.predict(case.new))
+
+
 @pytest.mark.parametrize("name", ["lightgbm", "lightgbm_extra", "catboost", "hist_gradient_boosting", "extra_trees"])
 def test_what_cannot_fit_into_the_time_is_not_begun(name: str) -> None:
     with pytest.raises(TimeoutError, match=r"needs about .* are left"):

@@ -133,6 +133,38 @@ def test_two_plans_with_one_idea_share_the_work(runner):
     assert len(runner.pool.jobs) == FOLDS
 
 
+def test_other_folds_take_over_what_the_first_one_found_out(runner, monkeypatch):
+    """How many rounds to boost costs several fits to find: once a trial is enough."""
+    found, submit = {"learning_rate": 0.05, "rounds": 77}, runner.pool.submit
+
+    def told(job):
+        future = submit(job)
+        result = future.result()
+        answered = Future()
+        first = job.arguments["fold"] == 0
+        answered.set_result(result | ({"settled": found, "fit_seconds": 3.0} if first else {}))
+        return answered
+
+    monkeypatch.setattr(runner.pool, "submit", told)
+    work = Work(CandidateChoice(candidate="lightgbm", params=GOOD), (), "p", "test")
+    (trial,) = runner.run([work], Fidelity(rows=0, folds=FOLDS), until=time.monotonic() + 30)
+    given = {job.arguments["fold"]: job.arguments["params"] for job in runner.pool.jobs}
+    assert given[0] == GOOD and given[1] == given[2] == GOOD | found
+    assert trial.params == GOOD and trial.fold_seconds == (3.0, 1.0, 1.0)
+    assert full_cost(trial, runner.profile, 2) == pytest.approx(4.0 + trial.predict_ms / 1000 * ROWS * 2 / FOLDS)
+    (again,) = runner.run([work], Fidelity(rows=0, folds=2), until=time.monotonic() + 30)
+    assert again.cached and len(runner.pool.jobs) == FOLDS
+
+
+def test_a_first_fold_that_fails_is_the_only_one(runner, monkeypatch):
+    failed = Future()
+    failed.set_exception(JobError("error", "ValueError: no"))
+    monkeypatch.setattr(runner.pool, "submit", lambda job: runner.pool.jobs.append(job) or failed)
+    work = Work(CandidateChoice(candidate="lightgbm", params=GOOD), (), "p", "test")
+    (trial,) = runner.run([work], Fidelity(rows=0, folds=FOLDS), until=time.monotonic() + 30)
+    assert "ValueError: no" in trial.error and len(runner.pool.jobs) == 1
+
+
 def test_the_number_of_trials_is_bounded(runner):
     runner.max_trials = 1
     assert len(run(runner, GOOD, POOR)) == 1
@@ -232,7 +264,7 @@ def test_time_is_kept_to_predict_a_test_of_costly_rows(runner):
 def test_what_predicts_slowly_is_costly_too(runner):
     """Neighbours are fitted in no time, and asked for minutes."""
     (quick,) = run(runner, GOOD)
-    lazy = quick.model_copy(update={"fit_seconds": 0.0, "predict_ms": 100.0})
+    lazy = quick.model_copy(update={"fit_seconds": 0.0, "fold_seconds": (), "predict_ms": 100.0})
     assert full_cost(lazy, runner.profile) == pytest.approx(0.1 * ROWS)
 
 
@@ -484,6 +516,47 @@ def test_costs_are_corrected_by_what_full_trainings_took(runner):
     promised = before * runner.pool.size
     search.full = [some_trial("linear", GOOD, 0.8, rows=0, folds=FOLDS, seconds=2 * promised)]
     assert search._cost(other) == pytest.approx(2 * before)
+
+
+def test_fewer_folds_are_trained_where_the_best_candidates_would_not_all_end(runner):
+    runner.profile = table_profile(runner, 100_000, 60).model_copy(update={"folds": 5})
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    names = ("linear", "lightgbm", "catboost", "extra_trees")
+
+    def folds(seconds):
+        search.tried = [some_trial(name, {}, 0.8, seconds=seconds) for name in names]
+        return search._affordable_folds()
+
+    few, some, many = folds(2.0), folds(1.0), folds(0.1)
+    assert few == 2 < some < many == 5
+    runner.max_trials = 20
+    assert folds(2.0) == 5  # the clock must not decide
+    runner.max_trials = None
+    runner.task = runner.task.model_copy(update={"time": "day"})
+    assert folds(2.0) == 5  # the last times are those that count
+
+
+def test_steps_are_taken_side_by_side_and_end_together(runner):
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    meeting = threading.Barrier(2, timeout=10)
+    left = [True, True]
+
+    def step():
+        if not left:
+            return False
+        left.pop()
+        meeting.wait()
+        return True
+
+    search._side_by_side(step)
+    assert not left
+
+    def broken():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        search._side_by_side(broken)
+    assert search._failed
 
 
 def test_the_front_holds_what_no_other_beats_in_score_and_time():

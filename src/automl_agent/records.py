@@ -402,6 +402,8 @@ class Trial(Record):
     fold_scores: tuple[float, ...] = ()
     fit_seconds: float = 0.0
     """Sum over folds, one thread each."""
+    fold_seconds: tuple[float, ...] = ()
+    """Of each fold: the first one may have found out what the others took over."""
     latency_ms: float | None = None
     """95th percentile for one raw row through one fold's model."""
     predict_ms: float = 0.0

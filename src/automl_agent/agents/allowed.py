@@ -9,6 +9,9 @@ from automl_agent.tasks.family import Candidate, TaskFamily
 
 _DIGITS = str.maketrans("", "", " -_")
 
+HURRY = ("budget", "rows_per_second")
+"""Conditions on the time there is, which do not count for a model that the user wished for."""
+
 
 def allowed_candidates(
     family: TaskFamily, task: TaskSpec, profile: DataProfile
@@ -31,7 +34,7 @@ def allowed_candidates(
             failed = [
                 f"{key} {rule}"
                 for key, rule in candidate.conditions.items()
-                if not holds(rule, profile.meta.get(key)) and not (key == "budget" and wished)
+                if not holds(rule, profile.meta.get(key)) and not (key in HURRY and wished)
             ]
             reason = f"is for {' and '.join(failed)}" if failed else ""
         if reason:

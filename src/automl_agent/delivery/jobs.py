@@ -139,6 +139,7 @@ def importance(bundle: str, data: str, metric: str, family: str, max_rows: int =
     """
     import numpy as np
 
+    started = time.monotonic()
     kind, generator = get_family(family), np.random.default_rng(seed)
     sign = 1.0 if kind.metrics[metric].higher_is_better else -1.0
     with loaded(Path(bundle), sandbox) as model:
@@ -152,7 +153,8 @@ def importance(bundle: str, data: str, metric: str, family: str, max_rows: int =
             for number, column in enumerate(tries)
             for place, (fold, _) in enumerate(groups)
         ]
-        found = _answers(Path(bundle), model, [frame for _, frame in groups], requests, time_limit, sandbox)
+        left = None if time_limit is None else max(0.0, time_limit - (time.monotonic() - started))
+        found = _answers(Path(bundle), model, [frame for _, frame in groups], requests, left, sandbox)
 
     def scored(parts: list[Any]) -> float:
         threshold = model.solution["threshold"]

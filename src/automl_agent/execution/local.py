@@ -57,7 +57,8 @@ class LocalPool:
         return future
 
     def cancel(self) -> None:
-        """Drop queued jobs and kill running ones; the pool stays usable."""
+        """Drop queued jobs, kill running ones, and end idle workers where others are forked at once; the pool stays
+        usable."""
         _next_epoch(self._board, self._slots)
 
     @property

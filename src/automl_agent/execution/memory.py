@@ -1,12 +1,9 @@
-"""Memory: what this machine has, how a run shares out what it may use, and giving back what is not used."""
+"""Memory: what this machine has, and how a run shares out what it may use."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +48,3 @@ def machine_mb() -> float:
         with contextlib.suppress(ValueError, OSError):  # "max" is no number
             found.append(int(Path(path).read_text(encoding="utf-8")) / 1e6)
     return min(found)
-
-
-def give_back() -> None:
-    """Hand freed memory back to the system: glibc keeps it, and for a stage that loads much and ends that is the
-    memory of the rest of the run."""
-    gc.collect()
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)

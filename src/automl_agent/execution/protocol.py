@@ -19,6 +19,8 @@ class Job:
     """Seconds after which the host kills the worker; the clock starts when the job starts."""
     memory_mb: float | None = None
     """Resident memory of the worker beyond which the host kills it."""
+    ends: bool = False
+    """Whether the worker ends afterwards: what the job imported and loaded is given back."""
 
 
 class Pool(Protocol):
@@ -36,7 +38,7 @@ class Pool(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Drop queued jobs and kill running ones; the pool stays usable."""
+        """Drop queued jobs, kill running ones, and give back what idle workers hold; the pool stays usable."""
         ...
 
     def close(self) -> None:

@@ -141,11 +141,12 @@ class Slot:
                 self._ready_worker()
 
     def stop(self) -> None:
-        """Kill the running job if all jobs were cancelled; end an idle worker of a closed pool."""
+        """Kill the running job if all jobs were cancelled; end an idle worker, but where another one takes long to
+        start."""
         with self._lock:
             if self._task and self._worker and self._task.epoch < self._board.epoch:
                 self._kill(self._worker, cancelled())
-            elif self._board.closed:
+            elif self._board.closed or SUPPORTED:
                 self._retire()
 
     def _serve(self) -> None:
@@ -190,7 +191,7 @@ class Slot:
         finally:
             with self._lock:
                 self._task = None
-                if self._doom or not worker.alive:
+                if self._doom or not worker.alive or task.job.ends:
                     self._retire()
 
     def _watch(self, worker: WorkerProcess, task: Task) -> dict[str, Any]:

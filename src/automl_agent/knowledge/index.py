@@ -15,6 +15,8 @@ from automl_agent.knowledge.embedding import Embedding, embedding_name, scaled, 
 from automl_agent.knowledge.ranking import Hit, document
 from automl_agent.records import Note
 
+AT_ONCE = 32
+"""Notes that are embedded and added at once: thousands of numbers each, as Python objects."""
 REACH = 64
 """Notes that a query takes from Chroma before they are ranked."""
 
@@ -118,12 +120,14 @@ class ChromaIndex:
         fresh = [note for note in notes if have.get(note.id) != want[note.id]]
         gone = [key for key in have if key not in want]
         changed = [note.id for note in fresh if note.id in have]
-        vectors = self.embedding.embed_documents([document(note) for note in fresh]) if fresh else []
         with translated():
             if gone or changed:  # deleted first: writing over a note would keep its old metadata
                 self._collection.delete(ids=[*gone, *changed])
-            if fresh:
-                self._add(fresh, vectors, want)
+        for start in range(0, len(fresh), AT_ONCE):
+            part = fresh[start : start + AT_ONCE]
+            vectors = self.embedding.embed_documents([document(note) for note in part])
+            with translated():
+                self._add(part, vectors, want)
         self._notes = {note.id: note for note in notes}
         self._vectors = {}
         return Changes(len(fresh) - len(changed), len(changed), len(gone), len(notes) - len(fresh))

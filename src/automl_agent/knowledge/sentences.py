@@ -34,7 +34,7 @@ class Sentences:
     def __init__(self, weights: Path) -> None:
         from automl_agent.tasks.text_classification.shared.text_vectors import TextVectors
 
-        self._vectors = TextVectors(_FOLDER / "minilm_tokenizer.json", weights)  # 150 MB: for as long as this object
+        self._vectors = TextVectors(_FOLDER / "minilm_tokenizer.json", weights, few=True)
 
     @classmethod
     def installed(cls) -> Sentences | None:

@@ -33,7 +33,7 @@ def acquire_data(state: State, stage: Stage) -> dict[str, Any]:
     same = earlier is not None and _equal(folder / TEST_ROWS, stage.private / LOCKED)
     test = earlier.test if earlier is not None and same else profile.fingerprint
     reads = stage.ledger.test_reads(test)
-    meta = {**profile.meta, "budget": stage.budget}
+    meta = {**profile.meta, "budget": stage.budget, "rows_per_second": profile.rows_train / stage.budget}
     found = {"data": artifact, "test": test, "test_reads": reads, "sources": sources, "meta": meta}
     profile = profile.model_copy(update=found)
     for finding in profile.findings:

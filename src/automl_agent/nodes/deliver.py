@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, Solution, TaskSpec
+from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, Solution, TaskSpec, Trial
 from automl_agent.search.runner import Work
 
 SERVER_TIMEOUT = 60.0
 RETRAIN_TIMEOUT = 180.0
-IMPORTANCE_TIMEOUT = 30.0
+IMPORTANCE_SECONDS, IMPORTANCE_SHARE, IMPORTANCE_TIMEOUT = 5.0, 0.05, 30.0
+"""What permutation importance plans with, at most and of the budget, and after what it is given up."""
 RETRAIN_LEAST = 10.0
 """Granted to train a member again even where the budget is spent."""
 STARTING = 3.0
@@ -39,19 +41,19 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     folder, data = stage.artifacts.path(solution.folder), stage.artifacts.path(profile.data)
     artifact, facts = stage.artifacts.create(stage.run_id, "delivery")
     sandbox = stage.settings.sandbox
+    stage.pool.cancel()  # programs start beside what follows: memory of the search is given back before
     importance = _start_importance(stage, task, folder, data)
     predicting = _start_submission(stage, folder, data, facts) if wanted(data) else None
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        server = threads.submit(check_server, folder, SERVER_TIMEOUT, sandbox)
-        takes = STARTING + retrain_seconds(folder)
-        in_time = takes <= max(RETRAIN_LEAST, stage.clock.remaining() - REPORT_SECONDS)
-        whole = not _sampled(solution)
-        retrain = threads.submit(check_retrain, folder, data, RETRAIN_TIMEOUT, sandbox) if whole and in_time else None
-        checked = (server.result(), None if retrain is None else retrain.result())
+    server = check_server(folder, SERVER_TIMEOUT, sandbox)
     ranked = _finished(importance, stage)
     scores, failed = _submitted(predicting, facts) if predicting else (None, "")
+    stage.pool.cancel()
+    takes = STARTING + retrain_seconds(folder)
+    in_time = takes <= max(RETRAIN_LEAST, stage.clock.remaining() - REPORT_SECONDS)
+    whole = not _sampled(solution)
+    retrain = check_retrain(folder, data, RETRAIN_TIMEOUT, sandbox) if whole and in_time else None
     missed = not state["verdicts"]["grade"].passed
-    curve = _learning_curve(stage, task, profile, solution) if missed else []
+    curve = _learning_curve(stage, task, profile, solution, state["full"]) if missed else []
     write_durably(facts / "importance.json", json.dumps(ranked))
     write_durably(facts / "learning_curve.json", json.dumps(curve))
     finalise(
@@ -61,8 +63,8 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         solution=solution,
         grade=grade,
         verdict=state["verdicts"]["grade"],
-        server=checked[0],
-        retrain=checked[1],
+        server=server,
+        retrain=retrain,
         importance=ranked,
     )
     out = Path(state["out"])
@@ -74,8 +76,8 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
             sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "model/" not in str(p))
         ),
         size_mb=round(size_mb(out / "bundle"), 3),
-        server=checked[0],
-        retrain=checked[1],
+        server=server,
+        retrain=retrain,
     )
     (out / "submission.csv").unlink(missing_ok=True)  # of an earlier run
     submission = None if scores is None else write_submission(out / "submission.csv", data, folder, scores)
@@ -102,7 +104,7 @@ def _start_importance(stage: Stage, task: TaskSpec, bundle: Path, data: Path) ->
         "metric": task.metric,
         "family": task.family,
         "max_rows": 1000,
-        "time_limit": 5.0,
+        "time_limit": min(IMPORTANCE_SECONDS, IMPORTANCE_SHARE * stage.budget),
         "sandbox": stage.settings.sandbox,
     }
     return stage.pool.submit(Job("automl_agent.delivery.jobs:importance", arguments, timeout=IMPORTANCE_TIMEOUT))
@@ -138,12 +140,13 @@ def _finished(future: Future[dict[str, Any]], stage: Stage) -> list[dict[str, An
         return []
 
 
-def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution: Solution) -> list[dict[str, float]]:
+def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution: Solution, full: Mapping[str, Trial]
+                    ) -> list[dict[str, float]]:  # fmt: skip
     """Out-of-fold score of the leading member with fewer rows: would more data help? As far as the time goes."""
     lead = solution.members[0]
     runner = stage.runner(task, profile, revision=solution.revision, reserve=REPORT_SECONDS)
     until = time.monotonic() + max(0.0, runner.seconds_left())
-    share = (profile.folds - 1) / profile.folds
+    share, trained = (profile.folds - 1) / profile.folds, full[lead.trial].fidelity.folds
     points = []
     for part in (0.25, 0.5, 1.0):
         rows = int(profile.rows_train * share * part) if part < 1 else 0
@@ -151,7 +154,7 @@ def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution
             continue
         choice = CandidateChoice(candidate=lead.candidate, params=lead.params)
         work = Work(choice, lead.steps, lead.plan, "learning_curve")
-        folds = profile.folds if part == 1.0 else min(3, profile.folds)
+        folds = trained if part == 1.0 else min(3, trained)
         (trial,) = runner.run([work], Fidelity(rows=rows, folds=folds), until=until) or (None,)
         if trial is not None and trial.score is not None:
             points.append({"rows": float(rows or round(profile.rows_train * share)), "score": trial.score})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 from automl_agent.agents.operation import build_best
@@ -14,7 +16,6 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import CandidateChoice, Params, Shortlist, Trial
 from automl_agent.search.engine import Search
-from automl_agent.search.rungs import full_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
 
 KEPT = 20
@@ -30,18 +31,20 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     assert task is not None and profile is not None
     revision = state.get("revision", 0)
     runner = stage.runner(task, profile, revision=revision, limit=state["quota"]["implement"])
-    known = [trial for trial in state.get("full", {}).values() if trial.fidelity == full_fidelity(profile)]
+    known = [trial for trial in state.get("full", {}).values() if trial.plan]
+    trivial = [trial for trial in state.get("full", {}).values() if not trial.plan]
     until = stage.until(state["phases"]["implement"])
+    Thread(target=import_module, args=("optuna",), daemon=True).start()  # takes a second, and is needed later
     publisher = _Publisher(stage, runner, state["out"], until)
     search = Search(runner, until=until, on_better=publisher, spaces=_spaces(state), late=_late(state))
     try:
-        finished = search.run(_probes(state), [trial for trial in known if trial.plan])
+        finished = search.run(_probes(state), known)
         publisher.wait()
     finally:
         publisher.close()
     progress = publisher.progress
     runner.pool.cancel()  # nothing may run beside the measurements that follow
-    pool = _pool(runner, finished, search.tried, known)
+    pool = _pool(runner, finished, search.tried, trivial)
     artifact, folder = stage.artifacts.create(stage.run_id, f"solution-{revision}")
     built = build_best(runner, pool, stage.run_id, folder, artifact, until=search.built)
     solution = built.solution.model_copy(update={"trials_run": runner.count + sum(state.get("counts", {}).values())})
@@ -49,7 +52,7 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
     progress[f"{stage.clock.spent():.2f}"] = built.solution.score
     update: dict[str, Any] = {
         "solution": solution,
-        "full": {trial.id: trial for trial in pool if trial.fidelity == full_fidelity(profile)},
+        "full": {trial.id: trial for trial in pool if trial.plan and trial.fidelity == search.whole},
         "progress": progress,
         "counts": {f"implement-{revision}": runner.count},
         "reused": {f"implement-{revision}": runner.reused},

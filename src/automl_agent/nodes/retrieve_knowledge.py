@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automl_agent.delivery.words import plural, short
-from automl_agent.execution.memory import give_back
+from automl_agent.execution.protocol import Job
 from automl_agent.knowledge.experience import Experience, data_hash
 from automl_agent.knowledge.quoting import harmless
 from automl_agent.knowledge.sources.asking import SECONDS, ask
@@ -23,6 +23,8 @@ LIVE = 4
 """Notes of live sources that a run uses at most, so that they do not outvote the others."""
 LIVE_SHARE = 0.1
 """Share of the time left that asking live sources may take at most."""
+SECONDS_AT_MOST = 60.0
+"""For finding notes in the store; the first time in a home, it is made."""
 Found = tuple[tuple[Note, ...], dict[str, str]]
 """Notes, and what went wrong on the way, by what it concerns."""
 
@@ -42,7 +44,6 @@ def retrieve_knowledge(state: State, stage: Stage) -> dict[str, Any]:
             notes, troubles = (), {name: text}
         found.append(tuple(harmless(note) for note in notes))
         warnings |= troubles
-    give_back()
     for text in warnings.values():
         stage.remark(text, "warning")
     curated, experienced, live = found
@@ -55,8 +56,14 @@ def _retrieved(task: TaskSpec, profile: DataProfile, stage: Stage) -> Found:
     if given is not None:
         notes = given.retrieve(words, family=task.family, meta=profile.meta, k=NOTES)
         return notes, _troubles(given.warnings if isinstance(given, KnowledgeStore) else [])
-    with KnowledgeStore.of(stage.settings) as store:
-        return store.retrieve(words, family=task.family, meta=profile.meta, k=NOTES), _troubles(store.warnings)
+    if stage.settings.knowledge_server is not None:  # its token stays in this process
+        with KnowledgeStore.of(stage.settings) as store:
+            return store.retrieve(words, family=task.family, meta=profile.meta, k=NOTES), _troubles(store.warnings)
+    arguments = {"settings": stage.settings.model_dump(mode="json"), "query": words, "family": task.family,
+                 "meta": profile.meta, "k": NOTES}  # fmt: skip
+    job = Job("automl_agent.knowledge.jobs:retrieve", arguments, timeout=SECONDS_AT_MOST, ends=True)
+    found = stage.pool.submit(job).result()
+    return tuple(Note.model_validate(note) for note in found["notes"]), _troubles(found["warnings"])
 
 
 def _troubles(texts: list[str]) -> dict[str, str]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from threading import RLock
 
 from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
@@ -26,9 +29,12 @@ NOTABLE = 0.5
 """Seconds of fits from which on they tell something about the costs of others."""
 BESIDES = 1.3
 """What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
-FIRST, SHARE, LIMIT = 0.33, 0.6, 0.5
+FIRST, SHARE, LIMIT = 0.33, 0.6, 0.3
 """Of the time left: what the first training on all rows may be expected to take, what all that begin at once, and what
-one fit may plan with: boosting in a hurry is not worth its time."""
+the first fit may plan with, so that the other folds end in time, too."""
+MODELS, FEWEST_FOLDS = 4, 2
+"""Of the plans' candidates, the best that there should be time to train on all rows, each; where there is not, fewer
+folds are trained, so many at least: other models bring more than other folds of the same."""
 CHANCE, LATE, LATE_TABLES = 10.0, 0.5, 0.25
 """Seconds that must be left for candidates which the plans had no time for, and the share of the time that they get:
 less for tables, where another kind of boosting brings little."""
@@ -57,7 +63,7 @@ class _Study:
     """The best trial so far, whose data steps all others take over."""
     fidelity: Fidelity
     cost: float
-    """Seconds that one of its trials is taken to need at this fidelity."""
+    """Seconds that one of its trials is taken to need at this fidelity on one worker."""
     seconds: float = 0.0
     """Spent on it."""
     idle: int = 0
@@ -103,6 +109,17 @@ class Search:
     """What plans and their agents had no time to try."""
     full: list[Trial] = field(default_factory=list)
     tried: list[Trial] = field(default_factory=list)
+    whole: Fidelity = field(init=False)
+    """Of what is trained on all rows, and ships: all folds, or as many as `run` finds that there is time for."""
+    _under_way: float = 0.0
+    """Seconds that the trainings on all rows which run just now are taken to need in sum."""
+    _idle: int = 0
+    """Tuned configurations since one was promising."""
+    _failed: bool = False
+    _lock: RLock = field(default_factory=RLock)
+
+    def __post_init__(self) -> None:
+        self.whole = full_fidelity(self.runner.profile)
 
     @property
     def _probe(self) -> Fidelity:
@@ -149,10 +166,15 @@ class Search:
 
     def run(self, probes: Sequence[Trial], known: Sequence[Trial] = ()) -> list[Trial]:
         """Run the search; returns all scored trials at full fidelity, `known` ones of earlier rounds included."""
+        profile = self.runner.profile
         self.full.extend(trial for trial in known if trial.score is not None)
         self.tried.extend(probes)
         if not any(trial.score is not None for trial in probes):
             self.tried.extend(self._again(probes))
+        self.whole = self.full[0].fidelity if self.full else full_fidelity(profile, self._affordable_folds())
+        for trial in self.tried:
+            if trial.fidelity == self.whole and trial.score is not None:
+                self._keep(trial)
         self._begin(self._queue(self.tried))
         self.tried.extend(self._second_chance())
         self._promote(self._queue(self.tried))
@@ -161,6 +183,24 @@ class Search:
             self._begin(self._queue(self.tried))
             self._promote(self._queue(self.tried))
         return list({trial.id: trial for trial in self.full}.values())
+
+    def _affordable_folds(self) -> int:
+        """Folds that there is time to train the best few candidates on, at most what the data have.
+
+        All, where trials are counted instead of seconds, and where folds are times: the last ones are those that count.
+        """
+        folds = self.runner.profile.folds
+        if not self.runner.family.probe_cells or self.runner.max_trials is not None or self.runner.task.time:
+            return folds
+        leaders = self._queue(self.tried)[:MODELS]
+
+        def seconds(folds: int) -> float:
+            profile = self.runner.profile
+            return sum(full_cost(trial, profile, folds) for trial in leaders) / self.runner.pool.size
+
+        while folds > FEWEST_FOLDS and seconds(folds) > SHARE * self.left:
+            folds -= 1
+        return folds
 
     def _again(self, probes: Sequence[Trial]) -> list[Trial]:
         """The first comparison once more where it had no time for any trial, quick candidates first: until one has a
@@ -230,7 +270,10 @@ class Search:
     def _cost(self, trial: Trial) -> float:
         """Seconds that a trial is taken to need on all rows: extrapolated, and corrected by how far off that was for
         the trials that were trained on all rows already."""
-        return self._correction * full_cost(trial, self.runner.profile) / self.runner.pool.size
+        return self._correction * self._promised(trial) / self.runner.pool.size
+
+    def _promised(self, trial: Trial) -> float:
+        return full_cost(trial, self.runner.profile, self.whole.folds)
 
     @property
     def _correction(self) -> float:
@@ -239,70 +282,120 @@ class Search:
         ratios = []
         for trial in self.full:
             probe = probes.get((trial.candidate, str(trial.params), trial.steps))
-            promised = full_cost(probe, self.runner.profile) if probe is not None else 0.0
+            promised = self._promised(probe) if probe is not None else 0.0
             if promised > 0 and trial.fit_seconds > NOTABLE:
                 ratios.append(trial.fit_seconds / promised)
         return min(max(statistics.median(ratios), 0.7), 3.0) if ratios else 1.0
 
+    def _side_by_side(self, step: Callable[[], bool]) -> None:
+        """Repeat a step until it says that nothing is left, in as many threads as keep all workers busy: while the last
+        folds of one trial are fitted, the next one has begun. In one thread where trials are counted: there the order
+        decides what is tried."""
+        workers = self.runner.pool.size
+        lanes = min(workers, -(-workers // max(1, self.whole.folds - 1)) + 1) if self.runner.max_trials is None else 1
+
+        def lane() -> None:
+            try:
+                while not self._failed and step():
+                    pass
+            except BaseException:
+                self._failed = True
+                raise
+
+        with ThreadPoolExecutor(lanes, "automl-search") as threads:
+            contexts = [copy_context() for _ in range(lanes)]  # events are written where LangGraph knows the run
+            for future in [threads.submit(context.run, lane) for context in contexts]:
+                future.result()
+
     def _begin(self, queue: Sequence[Trial]) -> None:
-        """Train one on all rows that leaves room: the best that takes at most `FIRST` of the time, or the quickest."""
-        quick = [trial for trial in queue if self._cost(trial) < FIRST * self.left]
-        first = quick[:1] or sorted(queue, key=self._cost)[:1]
+        """Train on all rows what leaves room: the best that take at most `FIRST` of the time, or the quickest."""
+        first: list[Trial] = []
+        for trial in queue:
+            if len(first) < self.runner.pool.size and sum(map(self._cost, [*first, trial])) < FIRST * self.left:
+                first.append(trial)
+        first = first or sorted(queue, key=self._cost)[:1]
         self._train([trial for trial in first if self._cost(trial) < self.left])
 
     def _promote(self, queue: Sequence[Trial]) -> None:
         """Train on all rows, as long as the extrapolated cost fits the time left."""
         rest = list(queue)
-        while rest and self.left > 0:
-            batch: list[Trial] = []
-            while rest and len(batch) < self.runner.pool.size:  # several at once keep all workers busy
-                trial = rest.pop(0)
-                if sum(map(self._cost, [*batch, trial])) < SHARE * self.left:
-                    batch.append(trial)
-            self._train(batch)
+
+        def step() -> bool:
+            with self._lock:
+                while rest and self.left > 0:
+                    trial = rest.pop(0)
+                    cost = self._cost(trial)
+                    if self._under_way + cost < SHARE * self.left:
+                        break
+                else:
+                    return False
+                self._under_way += cost
+            try:
+                self._train([trial])
+            finally:
+                with self._lock:
+                    self._under_way -= cost
+            return True
+
+        self._side_by_side(step)
 
     def _train(self, trials: Sequence[Trial], origin: str | None = None) -> None:
-        """Train on all rows and all folds, in parallel."""
+        """Train on all rows, the folds in parallel."""
         works = [
             Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, origin or t.origin)
             for t in trials
         ]
-        full = full_fidelity(self.runner.profile)
         limit = max(1.0, self.left * LIMIT)
-        for result in self.runner.run(works, full, until=self.end, time_limit=limit):
+        for result in self.runner.run(works, self.whole, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
 
     def _keep(self, trial: Trial) -> None:
-        metric = self.runner.family.metrics[self.runner.task.metric]
-        best = ranked(self.runner.family, metric.name, self.full)
-        self.full.append(trial)
-        if not best or better(metric, trial.score or 0.0, best[0].score or 0.0):
-            self.on_better(trial)
+        with self._lock:
+            metric = self.runner.family.metrics[self.runner.task.metric]
+            best = ranked(self.runner.family, metric.name, self.full)
+            self.full.append(trial)
+            if not best or better(metric, trial.score or 0.0, best[0].score or 0.0):
+                self.on_better(trial)
 
     def _tune(self) -> None:
         """Tune the best candidates, the best as long as all others: first what their portfolios have left, then TPE.
         What looks better than all but one of a candidate's earlier trials is trained on all rows and folds."""
-        studies, idle = self._studies(), 0
-        while idle < PATIENCE and self._time_for_more():
-            affordable = [study for study in studies if study.cost < self.left and study.promises]
-            if not affordable:
-                return
-            study = min(affordable, key=lambda study: study.seconds * RARER ** studies.index(study))
+        studies = self._studies()
+
+        def step() -> bool:
+            with self._lock:
+                affordable = [study for study in studies if study.cost < self.left and study.promises]
+                if not affordable or self._idle >= PATIENCE or not self._time_for_more():
+                    return False
+                study = min(affordable, key=lambda study: study.seconds * RARER ** self._place(study))
+                study.seconds += study.cost
+                token, choice = study.ask()
             started = time.monotonic()
-            asked = [study.ask() for _ in range(max(1, self.runner.pool.size // study.fidelity.folds))]
-            works = [Work(choice, study.base.steps, study.base.plan, "tuning") for _, choice in asked]
-            trials = self.runner.run(works, study.fidelity, until=self.end, time_limit=self.left / 3)
+            work = Work(choice, study.base.steps, study.base.plan, "tuning")
+            trials = self.runner.run([work], study.fidelity, until=self.end, time_limit=self.left / 3)
             if not trials:
-                return
-            for (token, _), trial in zip(asked, trials, strict=False):
+                return False
+            (trial,) = trials
+            with self._lock:
                 study.tell(token, trial)
-            improved = [trial for trial in trials if self._promising(trial)]
-            self.tried.extend(trials)
-            self._train([trial for trial in improved[:1] if self._fits_in(trial)], origin="tuning")
-            idle = 0 if improved else idle + len(trials)
-            study.idle = 0 if improved else study.idle + len(trials)
-            study.seconds += time.monotonic() - started
+                improved = self._promising(trial)
+                self.tried.append(trial)
+                self._idle = 0 if improved else self._idle + 1
+                study.idle = 0 if improved else study.idle + 1
+            if improved and self._fits_in(trial):
+                self._train([trial], origin="tuning")
+            with self._lock:
+                study.seconds += time.monotonic() - started - study.cost
+            return True
+
+        self._side_by_side(step)
+
+    def _place(self, study: _Study) -> int:
+        """How many candidates have a better full trial."""
+        order = ranked(self.runner.family, self.runner.task.metric, self.full)
+        names = list(dict.fromkeys(trial.candidate for trial in order))
+        return names.index(study.base.candidate) if study.base.candidate in names else len(names)
 
     def _studies(self) -> list[_Study]:
         """A study for each of the best candidates that have a space, with all that is known of them.
@@ -317,8 +410,9 @@ class Search:
             candidate = self.runner.candidate(best.candidate)
             if not candidate.space or best.candidate in {study.base.candidate for study in studies}:
                 continue
-            cost = best.fit_seconds / max(1, best.fidelity.folds) * folds / min(folds, self.runner.pool.size)
-            fidelity = self._probe if by_count or known is not self.full or FEW * cost > self.left else whole
+            cost = full_cost(best, self.runner.profile, folds)
+            few = FEW * cost / self.runner.pool.size
+            fidelity = self._probe if by_count or known is not self.full or few > self.left else whole
             metric = self.runner.family.metrics[self.runner.task.metric]
             tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(best.candidate))
             tuner.called = best.candidate

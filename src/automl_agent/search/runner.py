@@ -47,6 +47,8 @@ class _Running:
     folds: dict[int, dict[str, Any]] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     waiting: int = 0
+    settled: dict[str, Any] = field(default_factory=dict)
+    """Parameters that the first fold found out for the others."""
     cached: bool = True
     reused: bool = True
     """Whether all folds were there already, and other runs had fitted them."""
@@ -125,15 +127,18 @@ class TrialRunner:
         """
         running = [self._start(work, fidelity) for work in self._admitted(list(works))]
         futures: dict[Future[dict[str, Any]], list[tuple[_Running, int]]] = {}
+
+        def begin(item: _Running) -> None:
+            for fold in self._ready(item, fidelity):
+                left = until - time.monotonic()
+                if left <= 0:
+                    item.error = "out of time"
+                    break
+                futures.setdefault(self._submit(item, fold, fidelity, left, time_limit), []).append((item, fold))
+                item.waiting += 1
+
         for item in running:
-            for fold in range(fidelity.folds):
-                if not item.error and fold not in item.folds:
-                    left = until - time.monotonic()
-                    if left <= 0:
-                        item.error = "out of time"
-                        break
-                    futures.setdefault(self._submit(item, fold, fidelity, left, time_limit), []).append((item, fold))
-                    item.waiting += 1
+            begin(item)
         finished: dict[int, Trial] = {}
         for item in running:
             if item.waiting == 0:
@@ -145,6 +150,8 @@ class TrialRunner:
                 for item, fold in futures.pop(future):
                     item.waiting -= 1
                     self._collect(item, fold, future)
+                    if item.waiting == 0:
+                        begin(item)
                     if item.waiting == 0:
                         finished[id(item)] = self._finish(item, fidelity)
             if not done and left <= 0:
@@ -267,11 +274,18 @@ class TrialRunner:
             key = item.keys[fold] = self._key(work, candidate, fidelity, fold)
             known = self.store.get(key)
             if known is not None:
-                item.folds[fold] = known
-                item.error = item.error or known.get("error", "")
+                self._take(item, fold, known)
                 item.reused = item.reused and known.get("run") != self.run_id
         item.trial = self.store.key(keys=[item.keys[fold] for fold in sorted(item.keys)])[:16]
         return item
+
+    def _ready(self, item: _Running, fidelity: Fidelity) -> list[int]:
+        """Folds that can be fitted now: all that are missing, or the first alone where the others take over what it
+        finds out."""
+        if item.error:
+            return []
+        missing = [fold for fold in range(fidelity.folds) if fold not in item.folds]
+        return missing[:1] if item.candidate.settles and 0 in missing else missing
 
     def _submit(
         self, item: _Running, fold: int, fidelity: Fidelity, left: float, time_limit: float | None
@@ -281,7 +295,7 @@ class TrialRunner:
             "family": self.family.name,
             "data": str(self.data),
             "candidate": str(item.candidate.path),
-            "params": item.work.choice.params,
+            "params": {**item.work.choice.params, **item.settled},
             "steps": list(item.work.steps),
             "metric": self.task.metric,
             "fold": fold,
@@ -322,11 +336,17 @@ class TrialRunner:
                 return
             result = {"error": str(error) or "failed without a message", "kind": error.kind}
         self.store.put(item.keys[fold], result | {"run": self.run_id})
+        self._take(item, fold, result)
+
+    def _take(self, item: _Running, fold: int, result: dict[str, Any]) -> None:
         item.folds[fold] = result
         item.error = item.error or result.get("error", "")
+        if fold == 0 and item.candidate.settles:
+            item.settled = result.get("settled", {})
 
     def _finish(self, item: _Running, fidelity: Fidelity) -> Trial:
-        results = list(item.folds.values())
+        results = [result for _, result in sorted(item.folds.items())]
+        seconds = [float(result.get("fit_seconds", 0.0)) for result in results]
         choice = item.work.choice
         cached = item.cached and bool(item.folds)
         reused = cached and item.reused
@@ -340,7 +360,8 @@ class TrialRunner:
             params=choice.params,
             steps=item.work.steps,
             fidelity=fidelity,
-            fit_seconds=round(sum(float(r.get("fit_seconds", 0.0)) for r in results), 4),
+            fit_seconds=round(sum(seconds), 4),
+            fold_seconds=tuple(round(value, 4) for value in seconds),
             latency_ms=max((float(r["latency_ms"]) for r in results if "latency_ms" in r), default=None),
             predict_ms=round(1000 * sum(float(r.get("predict_seconds", 0.0)) for r in results) / max(1, predicted), 4),
             size_mb=max((float(r.get("size_mb", 0.0)) for r in results), default=0.0),

@@ -11,6 +11,8 @@ file):
     REQUIRES: tuple[str, ...]      importable packages it needs            (optional)
     CONDITIONS: dict[str, str]     on meta-features, {"rows": "<= 20000"}  (optional)
     GENERATED: bool                whether a language model wrote part     (optional)
+    SETTLES: bool                  whether a fit tells what others of the same configuration need not find out again:
+                                   `self.settled`, parameters by name      (optional)
 
 and one class:
 
@@ -97,6 +99,7 @@ def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
         conditions=constants.get("CONDITIONS", {}),
         shared=travelling(path, (path.parent, *shared) if generated else shared),
         generated=generated,
+        settles=constants.get("SETTLES", False) is True and not generated,
     )
 
 

@@ -73,6 +73,8 @@ class Candidate:
     """Shared files that the candidate imports by plain name, or that these import: they travel with it."""
     generated: bool = False
     """Whether a language model wrote part of it: then it runs in the sandbox only."""
+    settles: bool = False
+    """Whether the first fold of a trial finds parameters that its other folds take over: how long to boost."""
 
     @property
     def modules(self) -> tuple[Path, ...]:

@@ -32,6 +32,8 @@ class Fitted:
     singles: Array
     """Predictions of the rows of `single_places`, each asked for alone."""
     measured: dict[str, Any]
+    settled: dict[str, Any]
+    """Parameters that the fit found out, for others of the same configuration."""
 
 
 def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame, target: Array, valid: pd.DataFrame,
@@ -69,7 +71,7 @@ def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame
         "latency_ms": round(latency, 4),
         "memory_mb": round(memory, 1),
     }
-    return Fitted(prediction, singles, measured)
+    return Fitted(prediction, singles, measured, dict(getattr(model, "settled", {})))
 
 
 def _predicted(model: Any, valid: pd.DataFrame, rounds: Rounds) -> Array:

@@ -51,7 +51,8 @@ def fit_fold(
 
     Returns:
         `fit_seconds`, `predict_seconds`, `latency_ms`, `size_mb`, `memory_mb`, `rows` (predicted), `train_rows`, and
-        `params`: the parameters that give this model again on a machine of any speed.
+        `params`: the parameters that give this model again on a machine of any speed; `settled`: those that other folds
+        of the trial can take over instead of finding them out again.
 
     Raises:
         TimeoutError: the candidate cannot be fitted within `time_limit`; it was not begun.
@@ -136,6 +137,7 @@ def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str,
         "rows": len(part.valid),
         "train_rows": len(part.train),
         "params": fitting.effective_params(folder / "model", arguments["params"]),
+        "settled": fitted.settled,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from table_boosting import REFIT_ROWS, patience, plan_rounds
+from table_boosting import REFIT_ROWS, patience, plan_rounds, settled
 from table_model import TableModel
 from table_targets import hold_out
 
@@ -27,11 +27,13 @@ SPACE = {
     "max_ctr_complexity": {"type": "int", "low": 1, "high": 5},
 }
 REQUIRES = ("catboost",)
+SETTLES = True
 
 Array = npt.NDArray[Any]
 
 FASTEST = 0.15
 """Learning rate above which CatBoost is far behind quicker boosting."""
+_OWN = ("learning_rate", "iterations", "rounds")
 MOST_CATEGORIES = 20
 """Category columns up to which CatBoost encodes them itself; above, it gets their codes as numbers, to save time."""
 
@@ -56,6 +58,10 @@ class Model(TableModel):
             )
 
         settings = self._settings(target)
+        everything = np.arange(len(matrix))
+        if "rounds" in self.params:
+            self.model = fitted(pool(everything), int(self.params["rounds"]), float(self.params["learning_rate"]))
+            return
         refit = len(matrix) <= REFIT_ROWS
         inside, outside = hold_out(target, self.seed)
         train, rate = pool(inside), float(self.params["learning_rate"])
@@ -63,15 +69,16 @@ class Model(TableModel):
         most = min(most, int(self.params.get("iterations", most)))
         self.effective = {"learning_rate": rate, "iterations": most}
         if self.classifies and len(np.unique(target[inside])) < len(self.present):  # a class of one row was held out
-            self.model = fitted(pool(np.arange(len(matrix))), min(most, round(10 / rate)), rate)
+            self.model = fitted(pool(everything), min(most, round(10 / rate)), rate)
             return
         self.model = fitted(train, most, rate, pool(outside))
+        self.settled = settled(rate, most, self.model.tree_count_)
         if refit:
-            rounds = min(most, max(1, round(1.1 * self.model.tree_count_)))
-            self.model = fitted(pool(np.arange(len(matrix))), rounds, rate)
+            self.effective = self.settled
+            self.model = fitted(pool(everything), self.settled["rounds"], rate)
 
     def _settings(self, target: Array) -> dict[str, Any]:
-        own = {name: value for name, value in self.params.items() if name not in ("learning_rate", "iterations")}
+        own = {name: value for name, value in self.params.items() if name not in _OWN}
         settings = {
             "loss_function": self._loss(target),
             "boosting_type": "Plain",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from table_boosting import REFIT_ROWS, patience, plan_rounds
+from table_boosting import REFIT_ROWS, patience, plan_rounds, settled
 from table_model import TableModel
 
 TITLE = "Histogram gradient boosting (scikit-learn)"
@@ -31,9 +31,11 @@ SPACE = {
     "l2_regularization": {"type": "float", "low": 0.0001, "high": 10.0, "log": True},
 }
 REQUIRES = ("sklearn", "skops")
+SETTLES = True
 
 Array = npt.NDArray[Any]
 
+_OWN = ("learning_rate", "max_iter", "rounds")
 HELD_OUT = 0.15
 FEW_KNOWN = 30
 BELOW = -1e30
@@ -51,7 +53,7 @@ class Model(TableModel):
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         kind = HistGradientBoostingClassifier if self.classifies else HistGradientBoostingRegressor
-        own = {name: value for name, value in self.params.items() if name not in ("learning_rate", "max_iter")}
+        own = {name: value for name, value in self.params.items() if name not in _OWN}
         own |= {"random_state": self.seed} | ({} if self.classifies else {"loss": self._loss(target)})
 
         self.sparse = np.flatnonzero((~np.isnan(matrix)).sum(axis=0) < FEW_KNOWN)
@@ -64,6 +66,9 @@ class Model(TableModel):
 
         refit = len(matrix) <= REFIT_ROWS
         rate = float(self.params["learning_rate"])
+        if "rounds" in self.params:
+            self.model = fitted(int(self.params["rounds"]), rate)
+            return
         rate, most = plan_rounds(self, rate, lambda rounds: fitted(rounds, rate), 1 + refit)
         most = min(most, int(self.params.get("max_iter", most)))
         self.effective = {"learning_rate": rate, "max_iter": most}
@@ -72,9 +77,10 @@ class Model(TableModel):
             return
         stop = {"early_stopping": True, "validation_fraction": HELD_OUT, "n_iter_no_change": patience(rate)}
         self.model = fitted(most, rate, **stop)
+        self.settled = settled(rate, most, int(np.argmax(self.model.validation_score_)))
         if refit:
-            best = int(np.argmax(self.model.validation_score_))
-            self.model = fitted(min(most, max(1, round(1.1 * best))), rate)
+            self.effective = self.settled
+            self.model = fitted(self.settled["rounds"], rate)
 
     def _filled(self, matrix: Array) -> Array:
         """The matrix without missing values where few are known: scikit-learn cannot bin a column of none."""

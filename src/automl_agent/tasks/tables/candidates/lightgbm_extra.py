@@ -27,6 +27,7 @@ SPACE = {
     "cat_smooth": {"type": "float", "low": 0.001, "high": 100.0, "log": True},
 }
 REQUIRES = ("lightgbm",)
+SETTLES = True
 
 
 class Model(LightGBMModel):

@@ -37,7 +37,7 @@ SPACE = {
     "epochs": {"type": "int", "low": 24, "high": 160, "log": True},
 }
 REQUIRES = ("torch",)
-CONDITIONS = {"budget": ">= 300"}
+CONDITIONS = {"budget": ">= 45", "rows_per_second": "<= 90"}
 
 Array = npt.NDArray[Any]
 

@@ -2,6 +2,10 @@
 
 Time is kept by measuring 20 rounds and extrapolating: when the rounds that a learning rate usually needs do not fit,
 the rate is raised beforehand. Training is never cut by the clock: a low rate cut short is far worse than a high one.
+
+How many rounds are best is found on rows held out of the training rows, then all of them are trained on. The other
+folds of a trial take the number over (`settled`, then the parameter `rounds`) and are trained at once: with 8 folds of
+few rows, in each of which three holdouts would be tried, that saves two thirds of the time.
 """
 
 from __future__ import annotations
@@ -22,13 +26,15 @@ TIMED = 20
 """Rounds that are measured."""
 USUAL = 30.0
 """Rounds until early stopping, times the learning rate."""
+LONGEST = 4
+"""Rounds at most, as a multiple of the usual number: on tables that are hardly noisy, early stopping comes late."""
 FASTEST = 0.3
 """Highest learning rate."""
 FEWEST = 60
 """Rounds below which boosting is not begun."""
 MOST = 4_000
 REFIT_ROWS = 10_000
-"""Rows up to which the rows held out are worth another fit on all rows."""
+"""Rows up to which the rows held out are worth another fit on all rows, where the number of rounds was not known."""
 REPEAT_ROWS = 2_000
 """Rows up to which one holdout is too small to stop by: three are used."""
 
@@ -47,7 +53,7 @@ def plan_rounds(
     Raises:
         TimeoutError: when not even the fewest rounds fit, or those of the highest rate.
     """
-    most = min(MOST, round(2 * USUAL / rate))
+    most = min(MOST, round(LONGEST * USUAL / rate))
     if model.seconds_left is None:
         return rate, most
     started = time.monotonic()
@@ -59,13 +65,18 @@ def plan_rounds(
     needed = round(USUAL / rate)
     if affordable < needed:
         rate = max(rate, min(fastest, USUAL / affordable))
-        most = round(2 * USUAL / rate)
+        most = min(MOST, round(LONGEST * USUAL / rate))
     return rate, min(most, affordable)
 
 
 def patience(rate: float) -> int:
     """Rounds without improvement after which training stops."""
     return max(20, round(2 / rate))
+
+
+def settled(rate: float, most: int, best: float) -> dict[str, float | int]:
+    """What to train all rows with, after `best` rounds were best without those held out."""
+    return {"learning_rate": rate, "rounds": min(most, max(1, round(1.1 * best)))}
 
 
 class LightGBMModel(TableModel):
@@ -88,6 +99,10 @@ class LightGBMModel(TableModel):
             )
 
         rows = len(matrix)
+        if "rounds" in self.params:
+            settings["learning_rate"] = float(self.params["learning_rate"])
+            self.booster = lightgbm.train(settings, dataset(np.arange(rows)), int(self.params["rounds"]))
+            return
         holdouts = [hold_out(target, self.seed + number) for number in range(3 if rows <= REPEAT_ROWS else 1)]
         refit = rows <= REFIT_ROWS
         first = dataset(holdouts[0][0])
@@ -103,14 +118,15 @@ class LightGBMModel(TableModel):
             valid = dataset(outside, train)
             self.booster = lightgbm.train(settings, train, most, valid_sets=[valid], callbacks=[stop])
             best.append(max(1, self.booster.best_iteration or most))
+        self.settled = settled(rate, most, float(np.median(best)))
         if refit:
-            rounds = min(most, max(1, round(1.1 * float(np.median(best)))))
-            self.booster = lightgbm.train(settings, dataset(np.arange(rows)), rounds)
+            self.effective = self.settled
+            self.booster = lightgbm.train(settings, dataset(np.arange(rows)), self.settled["rounds"])
 
     def _settings(self, target: Array) -> dict[str, Any]:
         """LightGBM's own parameters."""
         rows = len(target)
-        own = {name: value for name, value in self.params.items() if name != "n_estimators"}
+        own = {name: value for name, value in self.params.items() if name not in ("n_estimators", "rounds")}
         settings = {
             "objective": self._objective(target),
             "verbosity": -1,

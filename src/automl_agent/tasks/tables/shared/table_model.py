@@ -58,6 +58,8 @@ class TableModel:
         self.threads = threads
         self.time_limit = time_limit
         self.effective: dict[str, Any] = {}
+        self.settled: dict[str, Any] = {}
+        """Parameters found by `learn` that other folds need not find again (`SETTLES`)."""
         self.present: Array = np.zeros(0, dtype=np.int64)
         """Codes of the classes that the training rows have."""
         self.values = TargetTransform()

@@ -67,8 +67,12 @@ def in_folder(folder: str | Path) -> tuple[Path, Path]:
 class TextVectors:
     """Embeds texts. Loading is cheap to repeat: a process keeps what it has read."""
 
-    def __init__(self, tokenizer: Path, weights: Path) -> None:
+    def __init__(self, tokenizer: Path, weights: Path, *, few: bool = False) -> None:
         """Read the files.
+
+        Args:
+            few: only a few texts will be embedded: a network of 8-bit weights is not unpacked beforehand, which takes
+                longer for each batch, and a quarter of the memory.
 
         Raises:
             ValueError: they are not what their names say.
@@ -87,6 +91,9 @@ class TextVectors:
 
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1
+            if few:
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+                options.enable_cpu_mem_arena = options.enable_mem_pattern = False
             self._session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
         else:
             self._table = read_matrix(weights)
