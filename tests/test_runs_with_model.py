@@ -47,8 +47,8 @@ class TestCapable:
         written = sorted(path.name for path in Path(report.bundle).glob("features_*.py"))
         assert written and written[0] in card
 
-    def test_it_is_better_than_the_rules_alone(self, report: Report, runs: Runs) -> None:
-        assert report.metric["validation"] < runs.by_rules.metric["validation"]
+    def test_it_is_no_worse_than_the_rules_alone(self, report: Report, runs: Runs) -> None:
+        runs.no_worse(report)
 
     def test_every_call_is_in_the_report(self, report: Report) -> None:
         assert {"prompt", "planner", "data", "coder"} <= {call.role for call in report.calls}

@@ -527,7 +527,7 @@ def test_fewer_folds_are_trained_where_the_best_candidates_would_not_all_end(run
         search.tried = [some_trial(name, {}, 0.8, seconds=seconds) for name in names]
         return search._affordable_folds()
 
-    few, some, many = folds(2.0), folds(1.0), folds(0.1)
+    few, some, many = folds(2.0), folds(0.75), folds(0.1)
     assert few == 2 < some < many == 5
     runner.max_trials = 20
     assert folds(2.0) == 5  # the clock must not decide

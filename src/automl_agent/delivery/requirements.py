@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
+from automl_agent.tasks.syntax import parsed
+
 _PROBE = "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=3)"
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
 
@@ -44,7 +46,7 @@ CMD ["python", "serve.py", "--host", "0.0.0.0"]
 def _imports(path: Path) -> set[str]:
     """Top-level names of the modules that a file imports, anywhere in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

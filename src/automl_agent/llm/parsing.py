@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from automl_agent.tasks.syntax import parsed
+
 _LONGEST_ANSWER = 400_000
 """Characters that are looked at: an answer is bounded by its tokens, a server's body is not."""
 _MOST_OBJECTS = 50
@@ -124,7 +126,7 @@ def _blocks(text: str) -> list[_Block]:
 def _is_code(text: str) -> bool:
     """Whether a text without fences is Python that does something: a word of prose is an expression too."""
     try:
-        body = ast.parse(text.strip()).body
+        body = parsed(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(not isinstance(statement, ast.Expr | ast.AnnAssign) for statement in body)

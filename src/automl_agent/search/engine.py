@@ -65,7 +65,7 @@ class _Study:
     cost: float
     """Seconds that one of its trials is taken to need at this fidelity on one worker."""
     seconds: float = 0.0
-    """Spent on it."""
+    """Spent on it; where trials are counted, as its cost says: what comes next must not depend on the clock."""
     idle: int = 0
     """Trials since one was promising."""
     known: list[Params] = field(default_factory=list)
@@ -385,8 +385,9 @@ class Search:
                 study.idle = 0 if improved else study.idle + 1
             if improved and self._fits_in(trial):
                 self._train([trial], origin="tuning")
-            with self._lock:
-                study.seconds += time.monotonic() - started - study.cost
+            if self.runner.max_trials is None:
+                with self._lock:
+                    study.seconds += time.monotonic() - started - study.cost
             return True
 
         self._side_by_side(step)
@@ -418,7 +419,7 @@ class Search:
             tuner.called = best.candidate
             if fidelity != self._probe:
                 self.tried.extend(self._scored_on(fidelity, best.candidate))
-            study = _Study(tuner, best, fidelity, cost if fidelity == whole else 0.0)
+            study = _Study(tuner, best, fidelity, 1.0 if by_count else cost if fidelity == whole else 0.0)
             for trial in self.tried:
                 if (trial.candidate, trial.steps, trial.fidelity) == (best.candidate, best.steps, fidelity):
                     study.learn(trial)

@@ -27,6 +27,7 @@ from automl_agent.tasks.family import (
     Reading,
     targets,
 )
+from automl_agent.tasks.syntax import parsed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -172,7 +173,7 @@ def _candidates(folder: Path, kind: str, shared: tuple[Path, ...]) -> dict[str, 
 
 
 def _tasks(path: Path) -> tuple[str, ...]:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "TASKS" for t in node.targets):
             return tuple(ast.literal_eval(node.value))
     return ()

@@ -52,6 +52,7 @@ from typing import Any
 
 from automl_agent.errors import ConfigurationError
 from automl_agent.tasks.family import Candidate
+from automl_agent.tasks.syntax import parsed
 
 _IMPORTING = threading.Lock()
 _IMPORT = re.compile(
@@ -69,7 +70,7 @@ def read_candidate(path: Path, shared: Sequence[Path] = ()) -> Candidate:
         ConfigurationError: when the file does not follow the contract.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConfigurationError(f"Candidate file {path} cannot be read: {error}") from error
     constants: dict[str, Any] = {}

@@ -63,10 +63,14 @@ class PlansAnswer(BaseModel):
     plans: Annotated[list[PlanAnswer], Many, Field(max_length=12)]
 
 
+LEADING = 2
+"""Models of a rules' plan that gave way which are tried nevertheless."""
+
+
 def make_plans_with_model(brief: Briefing) -> tuple[Plan, ...]:
     """The rules' plans, with all but the first replaced by the model's as far as those can be used.
 
-    The first plan stays the rules' own, and it also tries the leading model of every plan that was replaced: whatever
+    The first plan stays the rules' own, and it also tries the leading models of every plan that was replaced: whatever
     the model says, what the rules would have bet on is measured too. Without a usable answer the plans are the rules'.
     """
     rules, model = make_plans(brief), brief.language_model
@@ -93,13 +97,13 @@ def make_plans_with_model(brief: Briefing) -> tuple[Plan, ...]:
 
 
 def _anchor(brief: Briefing, rules: Sequence[Plan], replaced: int) -> Plan:
-    """The rules' first plan, with the leading configuration of each plan that gave way."""
+    """The rules' first plan, with what leads each plan that gave way."""
     catalogue = brief.family.candidates()
     choices = list(rules[0].choices)
     for plan in rules[1 : replaced + 1]:
         leaders = plan.choices[:1] or tuple(
             CandidateChoice(candidate=name, params=catalogue[name].portfolio[0], reason=f"leads {plan.title!r}")
-            for name in plan.models[:1]
+            for name in plan.models[:LEADING]
         )
         choices += [choice for choice in leaders if choice not in choices]
     models = tuple(dict.fromkeys([*rules[0].models, *(choice.candidate for choice in choices)]))

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from automl_agent.tasks.generated.reading import Columns
+from automl_agent.tasks.syntax import parsed
 
 Kind = Literal["features", "model", "program"]
 
@@ -47,7 +48,7 @@ def check_source(source: str, kind: Kind, columns: Sequence[str], target: str) -
         target: name of the target, which is not among them.
     """
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
         return (f"{where}the module cannot be parsed: {getattr(error, 'msg', error)}",)

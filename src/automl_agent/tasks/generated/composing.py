@@ -13,6 +13,7 @@ from pathlib import Path
 
 from automl_agent.errors import ConfigurationError
 from automl_agent.tasks.family import Candidate, TaskFamily
+from automl_agent.tasks.syntax import parsed
 
 COLUMNS = ("added_columns.py", "module_calls.py", "stored_state.py")
 MODEL = ("generated_model.py", "module_calls.py", "stored_state.py")
@@ -131,7 +132,7 @@ def _require_shared(family: TaskFamily, names: tuple[str, ...]) -> None:
 
 def _literal(source: str, name: str) -> dict[str, object]:
     """A dictionary that a module defines as a literal; empty where it does not (`checking.py` complains)."""
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
             try:
                 found = ast.literal_eval(node.value)
