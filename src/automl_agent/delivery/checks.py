@@ -87,13 +87,14 @@ def check_retrain(bundle: Path, data: Path, timeout: float, sandbox: str = "auto
     try:
         if generated(bundle):
             difference = retrained(bundle, data, member["id"], fold, sandbox=sandbox, seconds=timeout)
+            same = difference <= TOLERANCE
         else:
-            difference = _retrained(bundle, data, member["id"], fold, timeout)
+            difference, same = _retrained(bundle, data, member["id"], fold, timeout)
     except (AutoMLError, OSError, MemoryError, RuntimeError, ValueError) as error:
         return ServerCheck(ok=False, seconds=time.monotonic() - started, text=f"{what} failed: {_line(error)}")
     agreed = f"differs by {difference:.1e} from" if difference else "agrees exactly with"
     text = f"{what} {agreed} the stored predictions."
-    return ServerCheck(ok=difference <= TOLERANCE, seconds=time.monotonic() - started, text=text)
+    return ServerCheck(ok=same, seconds=time.monotonic() - started, text=text)
 
 
 def retrain_seconds(bundle: Path) -> float:
@@ -108,14 +109,15 @@ def _cheapest(bundle: Path) -> dict[str, Any]:
     return member
 
 
-def _retrained(bundle: Path, data: Path, member: str, fold: int, timeout: float) -> float:
-    """How far the predictions of a member that `train.py` trained again are from the stored ones."""
+def _retrained(bundle: Path, data: Path, member: str, fold: int, timeout: float) -> tuple[float, bool]:
+    """How far the predictions of a member that `train.py` trained again are from the stored ones, and whether that is
+    near enough."""
     arguments = ["--verify", "--member", member, "--fold", str(fold), *_source(data)]
     done = run_isolated(bundle, "train.py", arguments, timeout)
     found = _found(done.stdout)
     if not found:
         raise BundleError(_last(done.stderr))
-    return float(found[0]["difference"])
+    return float(found[0]["difference"]), bool(found[0]["same"])
 
 
 def verify_bundle(bundle: Path, data: Path | None = None) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from image_mirrors import changes, mirrored
 from image_model import ImageModel, softmax
 from image_pixels import decoded
 from plain_state import load_arrays, save_arrays
-from torch_thread import one_thread
+from torch_thread import fastest, one_thread
 
 TITLE = "Small convolutional network"
 TAGS = ("neural network", "neural", "deep learning", "cnn", "convolutional network", "network")
@@ -63,13 +63,17 @@ class Model(ImageModel):
         asked = str(self.params["augment"]) if asked == "auto" else asked
         self.changes = changes(asked, pixels, target, self.seed)
         self.effective |= {"size": size, "augment": ",".join(self.changes) or "none"}
+        device, shape = fastest(torch), (pixels.shape[3], int(self.params["width"]), len(self.present), size)
         with one_thread(torch, self.seed):
-            self.network = build(torch, pixels.shape[3], int(self.params["width"]), len(self.present), size)
+            self.network = build(torch, *shape).to(device)
             epochs = self._affordable(torch, pixels, target)
             self.effective["epochs"] = epochs
+            if device.type != "cpu":
+                self.effective["device"] = device.type
             torch.manual_seed(self.seed)
-            self.network = build(torch, pixels.shape[3], int(self.params["width"]), len(self.present), size)
+            self.network = build(torch, *shape).to(device)
             self._train(torch, pixels, target, epochs)
+            self.network.cpu()
 
     def _affordable(self, torch: Any, pixels: Array, target: Array) -> int:
         """Epochs that fit into the time limit, at most those wanted."""
@@ -93,7 +97,7 @@ class Model(ImageModel):
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-3, weight_decay=0.02)
         measure = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTH)
         self.network.train()
-        done = 0
+        device, done = next(self.network.parameters()).device, 0
         for _ in range(epochs):
             order = random.permutation(len(pixels))
             for start in range(0, len(order), BATCH):
@@ -102,8 +106,8 @@ class Model(ImageModel):
                     continue
                 for group in optimizer.param_groups:
                     group["lr"] = float(self.params["rate"]) * one_cycle(done / (steps * epochs))
-                batch = self._batch(torch, changed(pixels[rows], self.changes, random))
-                loss = measure(self.network(batch), torch.from_numpy(target[rows]))
+                batch = self._batch(torch, changed(pixels[rows], self.changes, random)).to(device)
+                loss = measure(self.network(batch), torch.from_numpy(target[rows]).to(device))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

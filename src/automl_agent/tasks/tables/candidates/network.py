@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from plain_state import load_arrays, save_arrays
 from table_model import TableModel
 from table_targets import hold_out
-from torch_thread import one_thread
+from torch_thread import fastest, one_thread
 
 TITLE = "Multilayer perceptron (RealMLP)"
 TAGS = ("neural network", "neural", "deep learning", "mlp", "realmlp", "perceptron", "network")
@@ -75,10 +75,13 @@ class Model(TableModel):
         truth = torch.from_numpy(target.astype(np.int64 if self.classifies else np.float32))
         counts = torch.ones(len(target)) if weights is None else torch.from_numpy(weights.astype(np.float32))
         inner, outer = (torch.from_numpy(part) for part in hold_out(target, self.seed))
-        training = Training(torch, self, (rows, truth, counts), inner, outer)
+        device = fastest(torch)
+        training = Training(torch, self, [part.to(device) for part in (rows, truth, counts)], inner, outer)
         with one_thread(torch, self.seed):
             epochs = self._affordable(training)
             self.effective["epochs"] = epochs
+            if device.type != "cpu":
+                self.effective["device"] = device.type
             self.arrays = training.best(epochs)
 
     def _affordable(self, training: Training) -> int:
@@ -115,11 +118,12 @@ class Model(TableModel):
 
 
 class Training:
-    """One training of a network on tensors: rows (count, width), truth and counts (count,)."""
+    """One training of a network on tensors of one device: rows (count, width), truth and counts (count,)."""
 
-    def __init__(self, torch: Any, model: Model, data: tuple[Any, Any, Any], inner: Any, outer: Any) -> None:
+    def __init__(self, torch: Any, model: Model, data: Sequence[Any], inner: Any, outer: Any) -> None:
         self.torch, self.model, self.data = torch, model, data
-        self.inner, self.outer = inner, outer
+        self.device = data[0].device
+        self.inner, self.outer = inner.to(self.device), outer.to(self.device)
         self.steps = math.ceil(len(inner) / BATCH)
 
     def seconds_of_epoch(self) -> float:
@@ -132,19 +136,21 @@ class Training:
             done += 1
             if done == TIMED:
                 break
+        if self.device.type == "cuda":  # what was asked for is done later
+            self.torch.cuda.synchronize()
         return (time.monotonic() - started) / max(1, done) * self.steps
 
     def best(self, epochs: int) -> dict[str, Array]:
         """The weights after the epoch that is best on the rows held out, the last of several; float32."""
         self.torch.manual_seed(self.model.seed)
         weights = self._begun()
-        least, kept = math.inf, {name: value.detach().numpy().copy() for name, value in weights.items()}
+        least, kept = math.inf, _arrays(weights)
         for done in self._batches(weights, epochs):
             if done % self.steps == 0:
                 found = self._loss_outside(weights)
                 if found <= least:
                     least = found
-                    kept = {name: value.detach().numpy().copy() for name, value in weights.items()}
+                    kept = _arrays(weights)
         return kept
 
     def _begun(self) -> dict[str, Any]:
@@ -167,7 +173,7 @@ class Training:
             weights[f"bias{place}"] = torch.zeros(after) if last else torch.randn(after)
             if not last:
                 weights[f"strength{place}"] = torch.ones(after)
-        return {name: value.requires_grad_() for name, value in weights.items()}
+        return {name: value.to(self.device).requires_grad_() for name, value in weights.items()}
 
     def _batches(self, weights: dict[str, Any], epochs: int) -> Iterator[int]:
         """Train; gives the number of batches after each."""
@@ -178,7 +184,7 @@ class Training:
         optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
         total, done = epochs * self.steps, 0
         for _ in range(epochs):
-            order = self.inner[torch.randperm(len(self.inner))]
+            order = self.inner[torch.randperm(len(self.inner)).to(self.device)]
             for start in range(0, len(order), BATCH):
                 progress = done / total
                 for group in optimiser.param_groups:
@@ -211,6 +217,10 @@ class Training:
             return 0.0
         with self.torch.no_grad():
             return float(self._loss(weights, self.outer, smooth=0.0))
+
+
+def _arrays(weights: dict[str, Any]) -> dict[str, Array]:
+    return {name: value.detach().cpu().numpy().copy() for name, value in weights.items()}
 
 
 def scores(xp: Any, weights: Any, matrix: Any, numbers: int, classifies: bool, drop: Any = None) -> Any:
