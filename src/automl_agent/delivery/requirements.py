@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
@@ -17,7 +18,11 @@ def requirements(folder: Path) -> list[str]:
     """Lines `package==version` for all that the Python files in `folder` import."""
     files = list(folder.rglob("*.py"))
     own = {path.stem for path in folder.glob("*.py")}
-    modules = {module for path in files for module in _imports(path)} - own - set(sys.stdlib_module_names)
+    modules = (
+        {module for path in files for module in _imports(path.read_text(encoding="utf-8"))}
+        - own
+        - set(sys.stdlib_module_names)
+    )
     packages = {_distribution(module) for module in modules}
     # A build's own mark ("2.5.0+cpu") is no version that a registry knows.
     return sorted(f"{package}=={version(package).partition('+')[0]}" for package in packages if package)
@@ -43,10 +48,11 @@ CMD ["python", "serve.py", "--host", "0.0.0.0"]
 """
 
 
-def _imports(path: Path) -> set[str]:
+@lru_cache(maxsize=256)
+def _imports(source: str) -> set[str]:
     """Top-level names of the modules that a file imports, anywhere in it."""
     found: set[str] = set()
-    for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

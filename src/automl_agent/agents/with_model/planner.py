@@ -103,7 +103,7 @@ def _anchor(brief: Briefing, rules: Sequence[Plan], replaced: int) -> Plan:
     for plan in rules[1 : replaced + 1]:
         leaders = plan.choices[:1] or tuple(
             CandidateChoice(candidate=name, params=catalogue[name].portfolio[0], reason=f"leads {plan.title!r}")
-            for name in plan.models[:LEADING]
+            for name in [name for name in plan.models if name not in rules[0].models][:LEADING]
         )
         choices += [choice for choice in leaders if choice not in choices]
     models = tuple(dict.fromkeys([*rules[0].models, *(choice.candidate for choice in choices)]))
