@@ -189,6 +189,19 @@ def test_parameters_in_effect_give_the_same_model_without_a_time_limit(name: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_histogram_boosting_answers_few_rows_as_it_does_many(kind: str) -> None:
+    """Few rows are answered by our own arrays, many by scikit-learn."""
+    case = problem(kind)
+    model = fitted("hist_gradient_boosting", case)
+    many = pd.concat([case.new] * (64 // len(case.new) + 1), ignore_index=True)
+    together = model.predict(many)
+    assert model.trees is None and len(many) > 64
+    alone = np.concatenate([model.predict(many[row : row + 1]) for row in range(30)])
+    assert model.trees is not None
+    np.testing.assert_allclose(alone, together[:30], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [name for name in LEARNING if ALL[name].settles])
 def test_what_a_fit_settles_gives_its_model_at_once(name: str, kind: str) -> None:
     """On few rows, a fit ends with all of them and what it found out: so does one that is told."""

@@ -19,7 +19,7 @@ from automl_agent.execution.trials import TrialStore
 from automl_agent.nodes.implement import _Publisher
 from automl_agent.nodes.verify_plans import _only_late
 from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
-from automl_agent.search.budget import delivery_reserve, quotas, shares
+from automl_agent.search.budget import ROW_SECONDS, delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
@@ -242,7 +242,7 @@ def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
     asked = len(runner.pool.jobs)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
-    search._begin(search._queue(probes))
+    search._promote(search._queue(probes))
     search._promote(search._queue(probes))
     assert search.full == [] and len(runner.pool.jobs) == asked
 
@@ -256,9 +256,10 @@ def test_time_is_kept_to_predict_a_test_of_costly_rows(runner):
     search.full = [quick.model_copy(update={"predict_ms": 1.5})]
     slow = search.end
     search.full.append(quick.model_copy(update={"id": "later", "predict_ms": 0.2}))
-    assert search.built == pytest.approx(1000 - 10_000 * (2 * 0.0015 - 0.0001)), "the first shows what reading takes"
+    late = 10_000 * (2 * 0.0015 - ROW_SECONDS)
+    assert search.built == pytest.approx(1000 - late), "the first shows what reading takes"
     search.full = [quick.model_copy(update={"predict_ms": 0.0})]
-    assert search.built == 1000 and search.end - slow == pytest.approx(14.0)
+    assert search.built == 1000 and search.end - slow == pytest.approx(10_000 * (0.0015 - ROW_SECONDS))
 
 
 def test_what_predicts_slowly_is_costly_too(runner):
@@ -534,6 +535,17 @@ def test_fewer_folds_are_trained_where_the_best_candidates_would_not_all_end(run
     runner.max_trials = None
     runner.task = runner.task.model_copy(update={"time": "day"})
     assert folds(2.0) == 5  # the last times are those that count
+
+
+def test_what_has_no_room_beside_another_is_trained_after_it(runner):
+    """A quick model must not be left out because two dear ones were trained when its turn came."""
+    works = [Work(CandidateChoice(candidate=name, params=GOOD), (), "p", "test")
+             for name in ("linear", "extra_trees", "nearest_neighbours")]  # fmt: skip
+    probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    search._cost = lambda trial: 9.0  # of these, two have no room at once
+    search._promote(search._queue(probes))
+    assert {trial.candidate for trial in search.full} == {"linear", "extra_trees", "nearest_neighbours"}
 
 
 def test_steps_are_taken_side_by_side_and_end_together(runner):

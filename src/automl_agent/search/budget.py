@@ -17,7 +17,7 @@ class Shares:
     """Kept back for further revisions."""
 
 
-ROW_SECONDS = 1e-4
+ROW_SECONDS = 4e-5
 """What blending and grading take for a row of a usual table."""
 SLACK, SLACK_SECONDS = 0.05, 3.0
 """Kept besides, because delivery mostly starts programs, which takes twice as long where other work is done beside."""
@@ -26,10 +26,10 @@ SLACK, SLACK_SECONDS = 0.05, 3.0
 def delivery_reserve(budget: float, rows: int, *, generated: bool = False) -> float:
     """Seconds kept for building, grading, checking the server and writing the report.
 
-    About 8 s on two cores for a small table, and 5 s more for each 50,000 rows that are blended and graded
-    (`benchmarks/spine.py`); never more than 42 % of the budget. A bundle with generated code is built, rehearsed,
-    graded and served in the sandbox, where every step imports its libraries anew: about twice that. A twentieth of the
-    budget, 3 s at most, is for a busy machine.
+    About 8 s on two cores for a small table, and 2 s more for each 50,000 rows that are blended and graded; never more
+    than 42 % of the budget. A bundle with generated code is built, rehearsed, graded and served in the sandbox, where
+    every step imports its libraries anew: about twice that. A twentieth of the budget, 3 s at most, is for a busy
+    machine.
     """
     usual = (2.0 if generated else 1.0) * 9.0 + rows * ROW_SECONDS
     return min(usual + min(SLACK * budget, SLACK_SECONDS), 0.42 * budget)

@@ -175,12 +175,12 @@ class Search:
         for trial in self.tried:
             if trial.fidelity == self.whole and trial.score is not None:
                 self._keep(trial)
-        self._begin(self._queue(self.tried))
-        self.tried.extend(self._second_chance())
+        if lacking := self._lacking():
+            self._train(self._first(self._queue(self.tried)))
+            self.tried.extend(self._second_chance(lacking))
         self._promote(self._queue(self.tried))
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
-            self._begin(self._queue(self.tried))
             self._promote(self._queue(self.tried))
         return list({trial.id: trial for trial in self.full}.values())
 
@@ -218,23 +218,27 @@ class Search:
                 return [trial]
         return []
 
-    def _second_chance(self) -> list[Trial]:
-        """Candidates that the plans had no time for, compared after all with a part of what is left.
-
-        A pretrained network may need a minute for what others do in a second, and another kind of model brings more
-        than tuning these.
-        """
+    def _lacking(self) -> list[Work]:
+        """The first of each candidate that the plans had no time for."""
         scored = {trial.candidate for trial in (*self.tried, *self.full) if trial.score is not None}
         first: dict[str, Work] = {}
         for work in self.late:
             if work.choice.candidate not in scored:
                 first.setdefault(work.choice.candidate, work)
-        if not first or self.left < CHANCE or not self._time_for_more():
+        return list(first.values())
+
+    def _second_chance(self, works: Sequence[Work]) -> list[Trial]:
+        """Candidates that the plans had no time for, compared after all with a part of what is left.
+
+        A pretrained network may need a minute for what others do in a second, and another kind of model brings more
+        than tuning these.
+        """
+        if self.left < CHANCE or not self._time_for_more():
             return []
         probe, workers = self._probe, self.runner.pool.size
         seconds = self.left * (LATE_TABLES if self.runner.family.probe_cells else LATE)
-        limit = seconds * workers / max(workers, len(first) * probe.folds)
-        return self.runner.run(first.values(), probe, until=time.monotonic() + seconds, time_limit=limit)
+        limit = seconds * workers / max(workers, len(works) * probe.folds)
+        return self.runner.run(works, probe, until=time.monotonic() + seconds, time_limit=limit)
 
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
@@ -307,28 +311,27 @@ class Search:
             for future in [threads.submit(context.run, lane) for context in contexts]:
                 future.result()
 
-    def _begin(self, queue: Sequence[Trial]) -> None:
-        """Train on all rows what leaves room: the best that take at most `FIRST` of the time, or the quickest."""
-        first: list[Trial] = []
-        for trial in queue:
-            if len(first) < self.runner.pool.size and sum(map(self._cost, [*first, trial])) < FIRST * self.left:
-                first.append(trial)
-        first = first or sorted(queue, key=self._cost)[:1]
-        self._train([trial for trial in first if self._cost(trial) < self.left])
+    def _first(self, queue: Sequence[Trial]) -> list[Trial]:
+        """What leaves room for others when it is trained on all rows: the best that takes at most `FIRST` of the time,
+        or the quickest; empty where that one would not end."""
+        quick = [trial for trial in queue if self._cost(trial) < FIRST * self.left]
+        first = quick[:1] or sorted(queue, key=self._cost)[:1]
+        return [trial for trial in first if self._cost(trial) < self.left]
 
     def _promote(self, queue: Sequence[Trial]) -> None:
         """Train on all rows, as long as the extrapolated cost fits the time left."""
-        rest = list(queue)
+        first = self._first(queue)
+        rest = [*first, *(trial for trial in queue if trial not in first)]
 
         def step() -> bool:
             with self._lock:
-                while rest and self.left > 0:
-                    trial = rest.pop(0)
-                    cost = self._cost(trial)
-                    if self._under_way + cost < SHARE * self.left:
-                        break
-                else:
+                room = SHARE * self.left - self._under_way
+                fitting = [trial for trial in rest if trial in first or self._cost(trial) < room]
+                if not fitting or self.left <= 0:
                     return False
+                trial = fitting[0]
+                rest.remove(trial)
+                cost = self._cost(trial)
                 self._under_way += cost
             try:
                 self._train([trial])

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-TIME_FOLDS = 5
+TIME_FOLDS, FEW_TIME_FOLDS, MANY_ROWS = 5, 3, 25_000
+"""Folds that are times, all of which are trained: fewer of many rows."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _by_time(times: Array, target: Array, classes: int, groups: Array | None, sh
     test, train = np.flatnonzero(part == 1), np.flatnonzero(part == 0)
     if share and not len(test):
         raise InputError("The time column has too few different moments: no last part can be locked as the test.")
-    count = min(TIME_FOLDS, splitting.fold_count(len(train)), max(len(train) // 3, 1))
+    count = min(TIME_FOLDS if len(train) <= MANY_ROWS else FEW_TIME_FOLDS, max(len(train) // 3, 1))
     cuts = [(number + 1) / (count + 1) for number in range(count)]
     folds = splitting.cut_by_time(times[train], None if groups is None else _renumber(groups[train]), cuts) - 1
     folds = _learnable(folds, target[train], classes)

@@ -42,8 +42,11 @@ class Units:
 
 
 def fold_count(rows: int, classes: int = 0) -> int:
-    """8 folds under 3,000 rows, 5 to 25,000, 3 above; 5 at most of many classes, of which boosting fits a tree each."""
-    return 8 if rows < 3000 and classes <= MANY_CLASSES else 5 if rows <= 25000 else 3
+    """8 folds under 3,000 rows, 5 above and of many classes, of which boosting fits a tree each.
+
+    Of many rows the search may train some folds only; three would leave out a third of the rows in each.
+    """
+    return 8 if rows < 3000 and classes <= MANY_CLASSES else 5
 
 
 def make_units(hashes: Hashes, groups: Ints | None = None) -> Units:

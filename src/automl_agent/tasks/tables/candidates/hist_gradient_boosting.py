@@ -39,6 +39,8 @@ _OWN = ("learning_rate", "max_iter", "rounds")
 HELD_OUT = 0.15
 FEW_KNOWN = 30
 BELOW = -1e30
+FEW_ROWS = 64
+"""Rows up to which all trees are asked at once."""
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 """Besides what skops trusts by itself. Never taken from the file: its author could name anything."""
 
@@ -48,6 +50,9 @@ class Model(TableModel):
 
     DEFAULTS: ClassVar[dict[str, Any]] = PORTFOLIO[0]
     ALWAYS = ("target_encoding",)
+
+    trees: dict[str, Array] | None = None
+    """As arrays, for few rows; made when they are first asked for."""
 
     def learn(self, matrix: Array, target: Array, weights: Array | None) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -104,8 +109,25 @@ class Model(TableModel):
 
     def answer(self, matrix: Array) -> Array:
         matrix = self._filled(matrix)
+        if len(matrix) <= FEW_ROWS:
+            raw, loss = self._followed(matrix), self.model._loss
+            return np.asarray(loss.predict_proba(raw) if self.classifies else loss.link.inverse(raw[:, 0]))
         with limited(1 if len(matrix) < 1_000 else self.threads):
             return np.asarray(self.model.predict_proba(matrix) if self.classifies else self.model.predict(matrix))
+
+    def _followed(self, matrix: Array) -> Array:
+        """What the trees come to, (rows, trees of a round), all trees at once: scikit-learn asks one after the other,
+        which takes a row ten times as long."""
+        if self.trees is None:
+            self.trees = flattened([tree.nodes for each in self.model._predictors for tree in each])
+        trees, own = self.trees, np.arange(len(matrix))[:, None]
+        place = np.broadcast_to(trees["roots"], (len(matrix), len(trees["roots"])))
+        for _ in range(int(trees["depth"])):
+            seen = matrix[own, trees["feature"][place]]
+            left = np.where(np.isnan(seen), trees["missing"][place], seen <= trees["threshold"][place])
+            place = np.where(left, trees["left"][place], trees["right"][place])
+        base = np.asarray(self.model._baseline_prediction, dtype=np.float64).reshape(1, -1)
+        return base + trees["value"][place].reshape(len(matrix), -1, base.shape[1]).sum(axis=1)
 
     def store(self, folder: Path) -> None:
         from skops_io import io
@@ -117,6 +139,24 @@ class Model(TableModel):
 
         stored = io.load(folder / "model.skops", trusted=TRUSTED)
         self.model, self.sparse = stored["model"], stored["sparse"]
+
+
+def flattened(trees: list[Array]) -> dict[str, Array]:
+    """The nodes of all trees in one array for each field. Leaves point to themselves, so that all rows can be moved
+    `depth` times without asking which have arrived."""
+    starts = np.cumsum([0, *map(len, trees)])
+    nodes, start = np.concatenate(trees), np.repeat(starts[:-1], [len(tree) for tree in trees])
+    leaf, own = nodes["is_leaf"].astype(bool), np.arange(len(nodes))
+    return {
+        "feature": np.where(leaf, 0, nodes["feature_idx"]),
+        "threshold": np.where(leaf, np.inf, nodes["num_threshold"]),
+        "missing": leaf | nodes["missing_go_to_left"].astype(bool),
+        "left": np.where(leaf, own, nodes["left"] + start),
+        "right": np.where(leaf, own, nodes["right"] + start),
+        "value": nodes["value"],
+        "roots": starts[:-1],
+        "depth": np.asarray(nodes["depth"].max()),
+    }
 
 
 def limited(threads: int) -> Any:
