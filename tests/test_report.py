@@ -267,6 +267,21 @@ def test_the_threshold_decides_the_confusion_matrix(binary: ReportContent) -> No
     assert "“malignant” from a probability of 0.35 on" in view(strict)["ensemble"]["facts"][1]
 
 
+def test_folds_that_there_was_no_time_for_are_told(binary: ReportContent) -> None:
+    member = binary.solution.members[0].trial
+    (trial,) = [trial for trial in binary.trials if trial.id == member][:1] or [binary.trials[0]]
+    some = trial.model_copy(
+        update={"id": member, "fidelity": trial.fidelity.model_copy(update={"rows": 0, "folds": 2})}
+    )
+
+    def folds(**changes: object) -> str:
+        return dict(view(replace(binary, **changes))["data"]["facts"])["Folds"]
+
+    profile = binary.profile.model_copy(update={"folds": 5})
+    assert folds(profile=profile, trials=(some,)).startswith("5, of which 2 were trained")
+    assert folds(profile=profile, trials=()) == "5"
+
+
 def test_many_classes_and_columns_are_folded() -> None:
     classes = [f"class {index}" for index in range(40)]
     truth = np.arange(400) % 40

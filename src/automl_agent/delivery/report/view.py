@@ -167,7 +167,7 @@ def _data(content: ReportContent) -> dict[str, Any]:
         ("Locked test rows", number(profile.rows_test)),
         ("Feature columns", f"{number(profile.columns)} ({', '.join(kinds)})" if kinds else number(profile.columns)),
         ("Split", profile.split or DASH),
-        ("Folds", number(profile.folds)),
+        ("Folds", _folds(content)),
         *([("Rows are weighted by", content.task.weight)] if content.task.weight else []),
         *((_TARGET_FACTS.get(name, title(name)), _target_fact(name, value)) for name, value in profile.target.items()),
     ]
@@ -180,6 +180,15 @@ def _data(content: ReportContent) -> dict[str, Any]:
         for fact in content.columns[:_COLUMNS_SHOWN]
     ]  # fmt: skip
     return {"facts": facts, "columns": columns, "more": max(len(content.columns) - _COLUMNS_SHOWN, 0)}
+
+
+def _folds(content: ReportContent) -> str:
+    """Of the training rows, and how many of them the delivered models were trained on where that was not all."""
+    members = {member.trial for member in content.solution.members}
+    trained = max((trial.fidelity.folds for trial in content.trials if trial.id in members), default=0)
+    if not 0 < trained < content.profile.folds:
+        return number(content.profile.folds)
+    return f"{content.profile.folds}, of which {trained} were trained: all take more time than there was."
 
 
 def _target_fact(name: str, value: Any) -> str:
