@@ -204,6 +204,26 @@ def nursery_of(pid: int) -> int:
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="workers are forked on Linux only")
+@pytest.mark.parametrize("by", ["a job that ends", "cancel"])
+def test_memory_of_a_worker_is_given_back(by: str) -> None:
+    """By the job that was the last for it, or, where others are forked at once, by a pool that drops what is idle."""
+    if by == "cancel" and not SUPPORTED:
+        pytest.skip("a worker is kept where the next one takes long to start")
+    pool = LocalPool(1, preload=())
+
+    def pid(ends: bool = False) -> int:
+        return int(pool.submit(Job("pool_jobs:add", {"a": 1, "b": 1}, timeout=30, ends=ends)).result()["pid"])
+
+    try:
+        first = pid()
+        assert pid(ends=by != "cancel") == first
+        if by == "cancel":
+            pool.cancel()
+        assert pid() != first
+    finally:
+        pool.close()
+
+
 def test_a_killed_worker_and_a_killed_nursery_are_replaced() -> None:
     pool = LocalPool(1, preload=("json",))
     first = pool.submit(job("add", a=1, b=1)).result(30)["pid"]

@@ -16,13 +16,9 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
 
 def requirements(folder: Path) -> list[str]:
     """Lines `package==version` for all that the Python files in `folder` import."""
-    files = list(folder.rglob("*.py"))
+    sources = [path.read_text(encoding="utf-8") for path in folder.rglob("*.py")]
     own = {path.stem for path in folder.glob("*.py")}
-    modules = (
-        {module for path in files for module in _imports(path.read_text(encoding="utf-8"))}
-        - own
-        - set(sys.stdlib_module_names)
-    )
+    modules = {module for source in sources for module in _imports(source)} - own - set(sys.stdlib_module_names)
     packages = {_distribution(module) for module in modules}
     # A build's own mark ("2.5.0+cpu") is no version that a registry knows.
     return sorted(f"{package}=={version(package).partition('+')[0]}" for package in packages if package)
@@ -49,7 +45,7 @@ CMD ["python", "serve.py", "--host", "0.0.0.0"]
 
 
 @lru_cache(maxsize=256)
-def _imports(source: str) -> set[str]:
+def _imports(source: str) -> frozenset[str]:
     """Top-level names of the modules that a file imports, anywhere in it."""
     found: set[str] = set()
     for node in ast.walk(parsed(source)):
@@ -57,7 +53,7 @@ def _imports(source: str) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
-    return found
+    return frozenset(found)
 
 
 def _distribution(module: str) -> str:

@@ -18,7 +18,7 @@ from automl_agent.search.budget import ROW_SECONDS
 from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
-from automl_agent.search.tuning import Tuner
+from automl_agent.search.tuning import Study, Tuner
 from automl_agent.tasks.family import better, loss
 
 PROMOTED = 6
@@ -48,50 +48,8 @@ FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
 LEAST_GAIN = 1e-4
 """Of the loss, by which a trial must be better to be promising."""
-PATIENCE_EACH = 5
-"""Trials of a study without a promising one, for each parameter and once more, after which it ends."""
 PATIENCE = 60
 """Tuned configurations without a better one after which the search ends early."""
-
-
-@dataclass
-class _Study:
-    """A candidate that is tuned."""
-
-    tuner: Tuner
-    base: Trial
-    """The best trial so far, whose data steps all others take over."""
-    fidelity: Fidelity
-    cost: float
-    """Seconds that one of its trials is taken to need at this fidelity on one worker."""
-    seconds: float = 0.0
-    """Spent on it; where trials are counted, as its cost says: what comes next must not depend on the clock."""
-    idle: int = 0
-    """Trials since one was promising."""
-    known: list[Params] = field(default_factory=list)
-
-    @property
-    def promises(self) -> bool:
-        """Whether more trials may bring something: a space of one parameter is soon known."""
-        return self.idle < PATIENCE_EACH * (1 + len(self.tuner.space))
-
-    def learn(self, trial: Trial) -> None:
-        self.known.append(trial.params)
-        self.tuner.learn(trial)
-
-    def ask(self) -> tuple[str, CandidateChoice]:
-        """The next of the portfolio that was not tried, or what the tuner suggests."""
-        for params in self.tuner.candidate.portfolio:
-            if params not in self.known:
-                self.known.append(params)
-                return "", CandidateChoice(candidate=self.tuner.called, params=params, reason="portfolio")
-        return self.tuner.ask(self.base.params, self.base.plan)
-
-    def tell(self, token: str, trial: Trial) -> None:
-        if token:
-            self.tuner.tell(token, trial.score)
-        else:
-            self.tuner.learn(trial)
 
 
 @dataclass
@@ -395,13 +353,13 @@ class Search:
 
         self._side_by_side(step)
 
-    def _place(self, study: _Study) -> int:
+    def _place(self, study: Study) -> int:
         """How many candidates have a better full trial."""
         order = ranked(self.runner.family, self.runner.task.metric, self.full)
         names = list(dict.fromkeys(trial.candidate for trial in order))
         return names.index(study.base.candidate) if study.base.candidate in names else len(names)
 
-    def _studies(self) -> list[_Study]:
+    def _studies(self) -> list[Study]:
         """A study for each of the best candidates that have a space, with all that is known of them.
 
         Of two folds of all rows where there is time for some: few rows often cost hardly less, and favour small models.
@@ -409,7 +367,7 @@ class Search:
         folds, whole = self._probe.folds, self._probe.model_copy(update={"rows": 0})
         by_count = self.runner.max_trials is not None  # scoring anew what is known would count
         known = self.full if self.full and not by_count else [t for t in self.tried if t.fidelity == self._probe]
-        studies: list[_Study] = []
+        studies: list[Study] = []
         for best in ranked(self.runner.family, self.runner.task.metric, known):
             candidate = self.runner.candidate(best.candidate)
             if not candidate.space or best.candidate in {study.base.candidate for study in studies}:
@@ -422,7 +380,7 @@ class Search:
             tuner.called = best.candidate
             if fidelity != self._probe:
                 self.tried.extend(self._scored_on(fidelity, best.candidate))
-            study = _Study(tuner, best, fidelity, 1.0 if by_count else cost if fidelity == whole else 0.0)
+            study = Study(tuner, best, fidelity, 1.0 if by_count else cost if fidelity == whole else 0.0)
             for trial in self.tried:
                 if (trial.candidate, trial.steps, trial.fidelity) == (best.candidate, best.steps, fidelity):
                     study.learn(trial)

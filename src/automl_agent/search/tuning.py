@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from automl_agent.records import CandidateChoice, Params, Trial
+from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.tasks.family import Candidate, MetricSpec, loss
 
 if TYPE_CHECKING:
     import optuna
+
+PATIENCE_EACH = 5
+"""Trials of a study without a promising one, for each parameter and once more, after which it ends."""
 
 
 class Tuner:
@@ -74,6 +78,46 @@ class Tuner:
             self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             self.study.tell(trial, loss(self.metric, score))
+
+
+@dataclass
+class Study:
+    """A candidate that is tuned."""
+
+    tuner: Tuner
+    base: Trial
+    """The best trial so far, whose data steps all others take over."""
+    fidelity: Fidelity
+    cost: float
+    """Seconds that one of its trials is taken to need at this fidelity on one worker."""
+    seconds: float = 0.0
+    """Spent on it; where trials are counted, as its cost says: what comes next must not depend on the clock."""
+    idle: int = 0
+    """Trials since one was promising."""
+    known: list[Params] = field(default_factory=list)
+
+    @property
+    def promises(self) -> bool:
+        """Whether more trials may bring something: a space of one parameter is soon known."""
+        return self.idle < PATIENCE_EACH * (1 + len(self.tuner.space))
+
+    def learn(self, trial: Trial) -> None:
+        self.known.append(trial.params)
+        self.tuner.learn(trial)
+
+    def ask(self) -> tuple[str, CandidateChoice]:
+        """The next of the portfolio that was not tried, or what the tuner suggests."""
+        for params in self.tuner.candidate.portfolio:
+            if params not in self.known:
+                self.known.append(params)
+                return "", CandidateChoice(candidate=self.tuner.called, params=params, reason="portfolio")
+        return self.tuner.ask(self.base.params, self.base.plan)
+
+    def tell(self, token: str, trial: Trial) -> None:
+        if token:
+            self.tuner.tell(token, trial.score)
+        else:
+            self.tuner.learn(trial)
 
 
 def _distribution(spec: Mapping[str, Any]) -> optuna.distributions.BaseDistribution:
