@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,9 @@ def crash():
     print("about to crash", file=sys.stderr)
     os.abort()
 
-def imported(module):
-    return {"there": module in sys.modules}
+def imported(module, seconds=0):
+    time.sleep(seconds)
+    return {"there": module in sys.modules, "pid": os.getpid()}
 
 def odd():
     return {"set": {1}}
@@ -201,6 +203,31 @@ def test_a_cancelled_job_that_ends_soon_costs_no_worker(tmp_path: Path) -> None:
 def nursery_of(pid: int) -> int:
     """The parent of a worker."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="workers are forked on Linux only")
+def test_torch_is_imported_once_for_all_workers_when_a_job_needs_it() -> None:
+    pool = LocalPool(2, preload=())
+
+    def together(**options: Any) -> list[tuple[bool, int]]:
+        """Of a job in each worker: whether torch was there before it, and the worker."""
+        arguments = {"module": "torch", "seconds": 0.3}
+        waiting = [pool.submit(Job("pool_jobs:imported", arguments, timeout=30, **options)) for _ in range(2)]
+        return [(answer["there"], answer["pid"]) for answer in (future.result() for future in waiting)]
+
+    try:
+        before = together()
+        assert [there for there, _ in before] == [False, False]
+        nursery = nursery_of(before[0][1])
+        asked = together(imports=("torch", "json"))
+        assert [there for there, _ in asked] == [True, True]
+        assert {nursery_of(pid) for _, pid in asked} == {nursery}
+        assert sorted(together()) == sorted(asked), "workers are kept afterwards"
+        os.kill(nursery, signal.SIGKILL)
+        assert eventually(lambda: not running(asked[0][1]))
+        assert [there for there, _ in together(imports=("torch",))] == [True, True]
+    finally:
+        pool.close()
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="workers are forked on Linux only")

@@ -52,3 +52,29 @@ def test_a_run_stays_within_its_memory(place):
         time.sleep(0.2)
     assert process.returncode == 0
     assert 200 < peak < 1000
+
+
+def test_a_network_trains_without_the_compiler_of_torch():
+    """It takes 1.5 s and 70 MB, in each worker; the classes of `torch.optim` import it."""
+    program = """
+import sys
+import numpy as np, torch
+from automl_agent.tasks.candidate import load_candidate
+from automl_agent.tasks.registry import get_family
+
+family = get_family("tabular_regression")
+module = load_candidate(family.candidates()["network"].path, family.shared)
+model = module.Model({"kind": "regression", "metric": "rmse"}, {}, [], 0)
+model.numbers = 2
+data = [torch.rand(300, 2), torch.rand(300), torch.ones(300)]
+training = module.Training(torch, model, data, torch.arange(250), torch.arange(250, 300))
+weights = training._begun()
+before = training._loss_outside(weights)
+for _ in training._batches(weights, 20):
+    pass
+assert training._loss_outside(weights) < before
+assert "torch._dynamo" not in sys.modules
+"""
+    pytest.importorskip("torch")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

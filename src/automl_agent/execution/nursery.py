@@ -4,7 +4,8 @@ A worker is then there in milliseconds, also in place of one that was killed, an
 however many workers there are. The nursery itself runs no job and no thread, so that a fork finds nothing half done.
 Elsewhere every worker is started and imports by itself (`process.py`).
 
-    host → nursery   b"fork" with three descriptors, which become the worker's 0, 1 and 2
+    host → nursery   b"fork PACKAGE…" with three descriptors, which become the worker's 0, 1 and 2; first it imports
+                     these packages, as far as it has not
     nursery → host   the worker's pid
     host → nursery   b"reap PID", of one that has ended
     nursery → host   its exit status, as of `subprocess`
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import select
 import signal
@@ -21,7 +23,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from automl_agent.execution import worker
 
@@ -59,13 +61,13 @@ class Nursery:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def fork(self, descriptors: Sequence[int]) -> ForkedProcess:
-        """A new worker with these descriptors for 0, 1 and 2; waits until the libraries are imported.
+    def fork(self, descriptors: Sequence[int], packages: Collection[str] = ()) -> ForkedProcess:
+        """A new worker with these descriptors for 0, 1 and 2; waits until the libraries and `packages` are imported.
 
         Raises:
             NurseryGone: it has ended, or did not get ready within `START_TIMEOUT`.
         """
-        pid = int(self._ask(b"fork", START_TIMEOUT, descriptors))
+        pid = int(self._ask(" ".join(("fork", *packages)).encode(), START_TIMEOUT, descriptors))
         return ForkedProcess(self, pid)
 
     def reap(self, pid: int) -> int:
@@ -140,19 +142,35 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     host = os.getppid()
     worker.warm(sys.argv[2:])
-    gc.collect()
-    gc.freeze()  # what a collection never touches stays shared
+    _keep_shared()
     while os.getppid() == host:
         if not select.select([control], [], [], _PARENT_CHECK)[0]:
             continue
         message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE, 3)
         if not message:
             break
-        if message == b"fork":
+        what, *words = message.decode().split()
+        if what == "fork":
+            _import(words)
             control.send(b"%d" % _fork(control, descriptors))
         else:
-            _, status = os.waitpid(int(message.split()[1]), 0)
+            _, status = os.waitpid(int(words[0]), 0)
             control.send(b"%d" % os.waitstatus_to_exitcode(status))
+
+
+def _import(packages: Sequence[str]) -> None:
+    missing = [package for package in packages if package not in sys.modules]
+    for package in missing:
+        with contextlib.suppress(Exception):  # a broken package: the job that needs it says so
+            importlib.import_module(package)
+    if missing:
+        _keep_shared()
+
+
+def _keep_shared() -> None:
+    """What a collection never touches stays shared with the workers."""
+    gc.collect()
+    gc.freeze()
 
 
 def _fork(control: socket.socket, descriptors: Sequence[int]) -> int:

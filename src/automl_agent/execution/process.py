@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any, cast
@@ -82,8 +82,8 @@ class WorkerProcess:
         return worker
 
     @classmethod
-    def forked(cls, nursery: Nursery) -> WorkerProcess:
-        """A fork of a process that has imported everything.
+    def forked(cls, nursery: Nursery, packages: Collection[str] = ()) -> WorkerProcess:
+        """A fork of a process that has imported everything, and `packages`.
 
         Raises:
             NurseryGone: there is none to fork.
@@ -92,7 +92,7 @@ class WorkerProcess:
         theirs = [pairs[0][0], pairs[1][1], pairs[2][1]]
         pipes = (FileIO(pairs[0][1], "wb"), FileIO(pairs[1][0], "rb"), FileIO(pairs[2][0], "rb"))
         try:
-            return cls(nursery.fork(theirs), pipes)
+            return cls(nursery.fork(theirs, packages), pipes)
         except BaseException:
             for pipe in pipes:
                 pipe.close()

@@ -19,6 +19,8 @@ class Job:
     """Seconds after which the host kills the worker; the clock starts when the job starts."""
     memory_mb: float | None = None
     """Resident memory of the worker beyond which the host kills it."""
+    imports: tuple[str, ...] = ()
+    """Packages that it needs, for a pool that can import them once for all its workers."""
     ends: bool = False
     """Whether the worker ends afterwards: what the job imported and loaded is given back."""
 

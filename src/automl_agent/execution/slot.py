@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -15,6 +16,7 @@ from automl_agent.errors import JobError
 from automl_agent.execution.nursery import SUPPORTED, Nursery, NurseryGone
 from automl_agent.execution.process import WorkerGone, WorkerProcess, environment, interpreter
 from automl_agent.execution.protocol import Job
+from automl_agent.execution.worker import SHARED
 
 _START_GRACE = 60.0
 """Seconds that a worker may take to start and warm up; they do not count as a job's time."""
@@ -66,15 +68,15 @@ class Board:
     _workers: int = 0
     _birth: threading.Lock = field(default_factory=threading.Lock)
 
-    def worker(self) -> WorkerProcess:
-        """A new worker.
+    def worker(self, packages: Collection[str] = ()) -> WorkerProcess:
+        """A new worker, which has imported `packages` where workers are forked.
 
         Raises:
             JobError: the pool was closed.
         """
         for _ in range(2 if SUPPORTED else 0):  # a nursery may be killed like any process: by the system, for memory
             with contextlib.suppress(NurseryGone):
-                return self._counted(WorkerProcess.forked(self.nursery()))
+                return self._counted(WorkerProcess.forked(self.nursery(), packages))
             if self.closed:
                 raise cancelled()
         return self._counted(WorkerProcess.started(self.preload))
@@ -131,6 +133,8 @@ class Slot:
         """Why the worker was killed, when we did it."""
         self._began = False
         """Whether the worker has begun the job."""
+        self._imported: set[str] = set()
+        """What the worker was forked with, of `SHARED`; those after it are, too."""
         self._count = 0
         self.thread = threading.Thread(target=self._serve, name="automl-worker", daemon=True)
 
@@ -181,7 +185,7 @@ class Slot:
         with self._lock:
             if task.future.unwanted or task.epoch < self._board.epoch:
                 raise cancelled()
-            worker = self._ready_worker()
+            worker = self._ready_worker(task.job.imports)
             self._task, self._doom, self._began = task, None, False
         try:
             return _result(task.job, self._watch(worker, task))
@@ -224,11 +228,13 @@ class Slot:
             self._doom = self._doom or reason
             worker.kill()
 
-    def _ready_worker(self) -> WorkerProcess:
-        if self._worker and not self._worker.alive:  # killed by somebody else while it was idle
-            self._retire()
+    def _ready_worker(self, imports: Collection[str] = ()) -> WorkerProcess:
+        missing = {package for package in imports if package in SHARED} - self._imported
+        if self._worker and (not self._worker.alive or (missing and SUPPORTED)):  # killed while it was idle, or
+            self._retire()  # one forked now shares the memory of these imports with the others
         if self._worker is None:
-            self._worker = self._board.worker()
+            self._imported |= missing
+            self._worker = self._board.worker(self._imported)
         return self._worker
 
     def _retire(self) -> None:

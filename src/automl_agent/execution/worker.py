@@ -15,6 +15,7 @@ process that has imported the heavy libraries (`nursery.py`).
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import importlib
 import json
@@ -43,6 +44,10 @@ PRELOAD = (
     "skops.io",
 )
 """What most jobs import, and what takes seconds; what is not installed is left out."""
+
+SHARED = ("torch",)
+"""What only some jobs import: it is imported once for all workers, when the first of these jobs comes. Only what starts
+no thread when it is imported may stand here, since workers are forked afterwards."""
 
 _PARENT_CHECK = 1.0
 """Seconds between looks at the parent: a child forked by the host keeps the pipe open after the host's death."""
@@ -84,6 +89,13 @@ def main() -> None:
         request = json.loads(pending.get())
         _send(answers, {"id": request["id"], "started": True})
         _send(answers, {"id": request["id"], **_answer(request)})
+        _trim()
+
+
+def _trim() -> None:
+    """Give freed memory back to the system, where the C library can: what a forest took is else kept for the next."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _private_pipes() -> tuple[int, BinaryIO]:

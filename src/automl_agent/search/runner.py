@@ -310,7 +310,9 @@ class TrialRunner:
         with _lock:
             known = _in_flight.get(out)
             if known is None or known.future.done():
-                future = self.pool.submit(Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb))
+                packages = item.candidate.requires
+                job = Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb, imports=packages)
+                future = self.pool.submit(job)
                 known = _in_flight[out] = _InFlight(future)
                 future.add_done_callback(lambda done: _landed(out, done))
             known.waiting += 1

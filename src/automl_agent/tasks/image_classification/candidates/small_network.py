@@ -18,7 +18,7 @@ from image_mirrors import changes, mirrored
 from image_model import ImageModel, softmax
 from image_pixels import decoded
 from plain_state import load_arrays, save_arrays
-from torch_thread import fastest, one_thread
+from torch_training import Adam, fastest, one_thread
 
 TITLE = "Small convolutional network"
 TAGS = ("neural network", "neural", "deep learning", "cnn", "convolutional network", "network")
@@ -44,6 +44,7 @@ SHARE = 0.6
 """Of the time limit that the epochs may take: what a busy machine measures is not what it gives."""
 TIMED = 6
 """Batches that are measured, after two to warm up."""
+DECAY = 0.02
 SMOOTH = 0.1
 """Weight that label smoothing moves to the other classes."""
 
@@ -94,7 +95,7 @@ class Model(ImageModel):
         """Train for so many epochs; with `most`, for so many batches only."""
         random = np.random.default_rng(self.seed)
         steps = math.ceil(len(pixels) / BATCH)
-        optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-3, weight_decay=0.02)
+        optimizer = Adam(list(self.network.parameters()), decoupled=True)
         measure = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTH)
         self.network.train()
         device, done = next(self.network.parameters()).device, 0
@@ -104,13 +105,10 @@ class Model(ImageModel):
                 rows = order[start : start + BATCH]
                 if len(rows) < 2:  # batch norm needs several
                     continue
-                for group in optimizer.param_groups:
-                    group["lr"] = float(self.params["rate"]) * one_cycle(done / (steps * epochs))
                 batch = self._batch(torch, changed(pixels[rows], self.changes, random)).to(device)
                 loss = measure(self.network(batch), torch.from_numpy(target[rows]).to(device))
-                optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                optimizer.step()
+                optimizer.step(float(self.params["rate"]) * one_cycle(done / (steps * epochs)), DECAY)
                 done += 1
                 if done == most:
                     return

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from graph_store import StoredGraph
 from node_model import NodeModel, normalised
 from scipy import sparse
+from torch_training import Adam
 
 Array = npt.NDArray[Any]
 
@@ -103,20 +104,16 @@ class NetworkModel(NodeModel):
         weights = {name: _initial(shape, generator).requires_grad_() for name, shape in shapes.items()}
         first = next(iter(weights))
         decay, rate = float(self.params["weight_decay"]), float(self.params["learning_rate"])
-        groups = [
-            {"params": [weights[first]], "weight_decay": decay},
-            {"params": [value for name, value in weights.items() if name != first], "weight_decay": 0.0},
-        ]
-        optimiser = torch.optim.Adam(groups, lr=rate)
+        decayed, others = Adam([weights[first]]), Adam([value for name, value in weights.items() if name != first])
         features = Features(matrix)
         places, truth = torch.from_numpy(rows.copy()), torch.from_numpy(codes.astype(np.int64))
         drop = Dropout(float(self.params["dropout"]), seed)
         for epoch in range(1, epochs + 1):
-            optimiser.zero_grad()
             scores = self.forward(weights, features, step, drop)
             loss = torch.nn.functional.cross_entropy(scores[places], truth)
             loss.backward()
-            optimiser.step()
+            decayed.step(rate, decay)
+            others.step(rate)
             yield epoch, lambda: {name: value.detach().numpy().copy() for name, value in weights.items()}
 
 

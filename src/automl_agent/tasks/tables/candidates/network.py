@@ -21,7 +21,7 @@ import numpy.typing as npt
 from plain_state import load_arrays, save_arrays
 from table_model import TableModel
 from table_targets import hold_out
-from torch_thread import fastest, one_thread
+from torch_training import Adam, fastest, one_thread
 
 TITLE = "Multilayer perceptron (RealMLP)"
 TAGS = ("neural network", "neural", "deep learning", "mlp", "realmlp", "perceptron", "network")
@@ -179,21 +179,19 @@ class Training:
         """Train; gives the number of batches after each."""
         torch = self.torch
         rate = RATES[str(self.model.task["kind"])] * float(self.model.params["rate"])
-        groups = [{"params": [value], "factor": _factor(name), "decay": float(name.startswith("layer"))}
-                  for name, value in weights.items()]  # fmt: skip
-        optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
+        groups: dict[tuple[float, float], list[Any]] = {}  # by factor of the rate and decay
+        for name, value in weights.items():
+            groups.setdefault((_factor(name), DECAY * name.startswith("layer")), []).append(value)
+        optimisers = {key: Adam(values, (0.9, 0.95), decoupled=True) for key, values in groups.items()}
         total, done = epochs * self.steps, 0
         for _ in range(epochs):
             order = self.inner[torch.randperm(len(self.inner)).to(self.device)]
             for start in range(0, len(order), BATCH):
                 progress = done / total
-                for group in optimiser.param_groups:
-                    group["lr"] = rate * group["factor"] * coslog(progress)
-                    group["weight_decay"] = DECAY * group["decay"] * flat_then_down(progress)
                 dropout = float(self.model.params["dropout"]) * flat_then_down(progress)
-                optimiser.zero_grad(set_to_none=True)
                 self._loss(weights, order[start : start + BATCH], dropout).backward()
-                optimiser.step()
+                for (factor, decay), optimiser in optimisers.items():
+                    optimiser.step(rate * factor * coslog(progress), decay * flat_then_down(progress))
                 done += 1
                 yield done
 
