@@ -297,7 +297,7 @@ def report(cells: pd.DataFrame, budget: float) -> str:
         busy = (own["cores_middle"] / CORES).median() if "cores_middle" in own else float("nan")
         told = (f"{system} {own['version'].iloc[0]}", f"{ranks(table)[system].mean():.2f}",
                 f"{normalised(table)[system].mean():.3f}", won, f"{own['wall_s'].median():.0f}",
-                f"{own['wall_s'].max():.0f}", f"{used:.0%}", f"{busy:.0%}",
+                f"{own['wall_s'].max():.0f}", f"{used:.0%}", "" if np.isnan(busy) else f"{busy:.0%}",
                 f"{own['peak_mb'].median():.0f}")  # fmt: skip
         lines.append(f"| {' | '.join(told)} |")
     return "\n".join(lines)
