@@ -228,6 +228,16 @@ def test_plan_only_trains_nothing(place):
     assert not list(place.glob("automl-runs"))
 
 
+def test_what_was_compared_is_delivered_where_the_search_had_no_time(place, few, monkeypatch):
+    """Also where it misses what was asked, and more data might help."""
+    for step in ("_train", "_promote", "_tune"):
+        monkeypatch.setattr(f"automl_agent.search.engine.Search.{step}", lambda *_: None)
+    words = "Predict whether a tumour is malignant. Accuracy at least 0.9999."
+    _, out = watch(build_graph(), {"request": Request(words=words, data=(few,))})
+    assert out["report"].status == "missed"
+    assert (out["bundle"].server.ok, out["solution"].members[0].candidate != "baseline") == (True, True)
+
+
 def test_a_missed_score_is_revised_with_new_candidates(place, few):
     settings = Settings(budget=240, trials=16, max_revisions=1)
     request = {"request": "Predict malignancy with accuracy 0.9999.", "data": few}

@@ -146,7 +146,8 @@ def _learning_curve(stage: Stage, task: TaskSpec, profile: DataProfile, solution
     lead = solution.members[0]
     runner = stage.runner(task, profile, revision=solution.revision, reserve=REPORT_SECONDS)
     until = time.monotonic() + max(0.0, runner.seconds_left())
-    share, trained = (profile.folds - 1) / profile.folds, full[lead.trial].fidelity.folds
+    known = full.get(lead.trial)  # none where time ran out before anything was trained on all rows
+    share, trained = (profile.folds - 1) / profile.folds, known.fidelity.folds if known else len(lead.folds)
     points = []
     for part in (0.25, 0.5, 1.0):
         rows = int(profile.rows_train * share * part) if part < 1 else 0
