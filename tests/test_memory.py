@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from automl_agent.execution.memory import HOST_MB, WORKER_MB, machine_mb, room
+from automl_agent.tasks.candidate import load_candidate
+from automl_agent.tasks.registry import get_family
 from conftest import CANCER
 
 
@@ -78,3 +80,22 @@ assert "torch._dynamo" not in sys.modules
     pytest.importorskip("torch")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("decoupled", [True, False])
+def test_adam_without_the_compiler_is_that_of_torch(decoupled):
+    torch = pytest.importorskip("torch")
+    family = get_family("tabular_regression")
+    module = load_candidate(family.candidates()["network"].path, family.shared)
+    start, target = torch.linspace(-1, 1, 12).reshape(3, 4), torch.ones(3, 4)
+    ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
+    own = module.Adam([ours], (0.9, 0.95), decoupled=decoupled)
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    other = kind([theirs], lr=0.1, betas=(0.9, 0.95), weight_decay=0.05)
+    for _ in range(5):
+        ((ours - target) ** 2).sum().backward()
+        own.step(0.1, 0.05)
+        other.zero_grad()
+        ((theirs - target) ** 2).sum().backward()
+        other.step()
+    assert torch.equal(ours, theirs) and not torch.equal(ours, start)

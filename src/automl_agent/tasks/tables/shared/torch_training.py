@@ -42,9 +42,13 @@ class Adam:
 
         slopes = [value.grad for value in self._weights]
         with torch.no_grad():
+            if self._decoupled:  # here, since the function does it in late versions only
+                for value in self._weights:
+                    value.mul_(1 - rate * decay)
+                decay = 0.0
             adam(self._weights, slopes, self._means, self._squares, [], self._steps, amsgrad=False,
-                 beta1=self._betas[0], beta2=self._betas[1], lr=rate, weight_decay=decay, eps=1e-8, maximize=False,
-                 decoupled_weight_decay=self._decoupled)  # fmt: skip
+                 beta1=self._betas[0], beta2=self._betas[1], lr=rate, weight_decay=decay, eps=1e-8,
+                 maximize=False)  # fmt: skip
         for value in self._weights:
             value.grad = None
 
