@@ -180,7 +180,9 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
             predicted = _ours(folder, classes) if system in OWN else pd.read_parquet(folder / "predictions.parquet")
             truth = test[target].astype(str) if classes else test[target]
             result["loss"] = loss(name, truth, predicted)
-            if system not in OWN:
+            if system in OWN:
+                result["stages_s"] = json.loads((folder / "out" / "result.json").read_text())["seconds"]
+            else:
                 result |= json.loads((folder / "fit.json").read_text())
         except (OSError, ValueError, KeyError) as error:
             result |= {"loss": None, "error": f"{error}: {cost.output}"}

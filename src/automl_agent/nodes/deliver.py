@@ -26,8 +26,8 @@ SERVER_TIMEOUT = 60.0
 RETRAIN_TIMEOUT = 180.0
 IMPORTANCE_SECONDS, IMPORTANCE_SHARE, IMPORTANCE_TIMEOUT = 5.0, 0.05, 30.0
 """What permutation importance plans with, at most and of the budget, and after what it is given up."""
-RETRAIN_LEAST = 10.0
-"""Granted to train a member again even where the budget is spent."""
+LATE, LATE_SHARE = 2.0, 0.03
+"""How late a run may end: seconds, or a share of the budget where that is more."""
 STARTING = 3.0
 """Seconds in which a program of the bundle starts and reads the rows."""
 SUBMISSION_TIMEOUT = 120.0
@@ -49,7 +49,7 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     scores, failed = _submitted(predicting, facts) if predicting else (None, "")
     stage.pool.cancel()
     takes = STARTING + retrain_seconds(folder)
-    in_time = takes <= max(RETRAIN_LEAST, stage.clock.remaining() - REPORT_SECONDS)
+    in_time = takes <= stage.clock.remaining() + max(LATE, LATE_SHARE * stage.budget) - REPORT_SECONDS
     whole = not _sampled(solution)
     retrain = check_retrain(folder, data, RETRAIN_TIMEOUT, sandbox) if whole and in_time else None
     missed = not state["verdicts"]["grade"].passed
