@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export LANGGRAPH_STRICT_MSGPACK = true
 
-.PHONY: demo test lint types unit benchmark clean
+.PHONY: demo test lint types unit test-reliability benchmark clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ types: $(VENV)/.installed
 
 unit: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-reliability: $(VENV)/.installed
+	$(BIN)/pytest -m long --timeout 7200 --durations 0
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/tabular.py --short --results build/benchmark

@@ -1,6 +1,7 @@
 """What all tests share. Strict checkpoints are switched on before LangGraph is imported."""
 
 import os
+from collections.abc import Callable
 
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
@@ -18,6 +19,22 @@ def pytest_configure() -> None:
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: count])
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what a test measured: printed when all tests are done, for `docs/reliability.md`."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    ended = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    told = [f"{report.nodeid}\n    {text}" for report in ended if report.when == "call"
+            for name, text in report.user_properties if name == "figure"]  # fmt: skip
+    if told:
+        terminalreporter.section("figures")
+        terminalreporter.line("\n".join(sorted(told)))
 
 
 @pytest.fixture

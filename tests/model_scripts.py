@@ -292,9 +292,9 @@ IN_CI = (
     "401", "reset in mid-stream", "time-out", "truncated JSON", "JSON in prose", "usage missing", "loops",
     "reads /etc/passwd", "trains on the test inputs",
 )  # fmt: skip
-"""One fault of each kind; whole runs of the others are the marker `matrix`: they would take CI twelve minutes more."""
+"""One fault of each kind; whole runs of the others are the marker `long`: they would take CI twelve minutes more."""
 
 
 def whole_runs(names: Iterable[str]) -> list[Any]:
     """Parameters for a test of whole runs."""
-    return [pytest.param(name, marks=() if name in IN_CI else pytest.mark.matrix) for name in names]
+    return [pytest.param(name, marks=() if name in IN_CI else pytest.mark.long) for name in names]

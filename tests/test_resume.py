@@ -61,7 +61,7 @@ SOME = [
     if stage in (*WRITING, "begin", "make_plans", "agent_data", "revise")
     and (kind == "stage_started" or stage in ("implement", "grade", "deliver"))
 ]
-"""What is died of in the test command; with the marker `matrix`, of all."""
+"""What is died of in the test command; with the marker `long`, of all."""
 AT_ONCE = {"agent_data", "agent_model"}
 MARK = "AUTOML_TEST_RUN"
 PATIENCE = 300.0
@@ -171,7 +171,7 @@ class Killed:
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(SOME, id="some"), pytest.param(DEATHS, id="all", marks=pytest.mark.matrix)]
+    scope="module", params=[pytest.param(SOME, id="some"), pytest.param(DEATHS, id="all", marks=pytest.mark.long)]
 )
 def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     run = Killed(tmp_path_factory.mktemp("killed"), request.param)

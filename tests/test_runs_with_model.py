@@ -56,7 +56,7 @@ class TestCapable:
         assert report.summary_by == "model"
 
 
-@pytest.mark.matrix
+@pytest.mark.long
 def test_names_that_are_not_shared_stay_here_and_code_for_stand_ins_works(runs: Runs, tmp_path: Path) -> None:
     names = dict(zip(("age", "sex", "bmi", "bp", "s6"), (1, 2, 3, 4, 10), strict=True))
     blind = PRODUCTS

@@ -134,7 +134,7 @@ def disguised(case: Case, seed: int) -> tuple[pd.DataFrame, str, dict[str, str]]
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=() if name in ("diabetes", "cancer") else pytest.mark.matrix) for name in CASES],
+    params=[pytest.param(name, marks=() if name in ("diabetes", "cancer") else pytest.mark.long) for name in CASES],
 )
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Delivered:
     case, folder = CASES[request.param], tmp_path_factory.mktemp(request.param)
