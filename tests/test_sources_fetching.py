@@ -285,6 +285,26 @@ def test_secrets_of_a_link_are_not_told(server, fetch):
     assert not any("hush" in path.name for path in fetch.home.rglob("*"))
 
 
+def test_secrets_of_a_link_may_be_variables(server, fetch, monkeypatch):
+    server.pages["/table.csv"] = lambda seen: Page(TABLE.encode(), 200 if seen.query.get("key") == "hush" else 403)
+    link = f"{server.base}/table.csv?key=${{AUTOML_LINK_KEY}}"
+    fetch.fails(link, match="this variable is not set. Set AUTOML_LINK_KEY")
+    monkeypatch.setenv("AUTOML_LINK_KEY", "hush")
+    assert fetch(link)[0].read_text() == TABLE
+    assert fetch(link)[0].read_text() == TABLE  # of what is here, once more
+    assert not any("holds" in text for text in fetch.said)
+    fetch.fails(f"{server.base}/${{AUTOML_LINK_KEY}}.csv", match="in the user, the password and the query")
+    fetch.fails(f"{server.base}/table.csv?key=${{HOME}}", match="Accepted are AUTOML_LINK_NAME variables")
+
+
+@pytest.mark.parametrize(("rest", "told"), [("?apikey=hush", True), ("?X-Amz-Signature=hush", True), ("?keys=3", False),
+                                            ("?monkey=1&page=2", False), ("?sig=", False)])  # fmt: skip
+def test_a_link_with_a_secret_is_remarked_on(server, fetch, rest, told):
+    server.put("/table.csv", TABLE)
+    fetch(f"{server.base}/table.csv{rest}")
+    assert any("AUTOML_LINK_NAME" in text for text in fetch.said) is told
+
+
 def test_paths_stay_paths(tmp_path, fetch, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "openml:31").write_text(TABLE)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+from automl_agent.errors import InputError
 
 if TYPE_CHECKING:
     import httpx
 
 _UNSAFE = re.compile(r"[^\w.-]+")
+_PREFIX = "AUTOML_LINK_"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_SECRET = re.compile(r"token|secret|passw|signature|(^|[^a-z])(sig|key|auth|pwd)([^a-z]|$)|api.?key", re.IGNORECASE)
 _SUFFIXES = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -28,6 +34,38 @@ def shown(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "...=..." if parts.query else "", ""))
+
+
+def filled(url: str) -> str:
+    """An address with the values of its variables: `https://host/t.csv?token=${AUTOML_LINK_TOKEN}`.
+
+    So that a secret is written down nowhere. Only variables with this prefix: a link may come from a stranger.
+
+    Raises:
+        InputError: such a variable is not set, has another prefix, or stands in a part of the link that is shown.
+    """
+    hidden = urlsplit(url)
+    inside = hidden.query + hidden.netloc.rpartition("@")[0]
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if not name.startswith(_PREFIX) or match[0] not in inside:
+            raise InputError(
+                f"{match[0]} in the link {shown(url)} is not filled in.",
+                hint=f"Accepted are {_PREFIX}NAME variables, in the user, the password and the query of a link.",
+            )
+        if name not in os.environ:
+            raise InputError(f"{match[0]} in the link {shown(url)}: this variable is not set.", hint=f"Set {name}.")
+        return os.environ[name]
+
+    return _VARIABLE.sub(value, url)
+
+
+def holds_secret(url: str) -> bool:
+    """Whether a link has what looks like a password or a key written in it."""
+    parts = urlsplit(_VARIABLE.sub("", url))
+    keys = [name for name, value in parse_qsl(parts.query) if value]
+    return bool(parts.password) or any(_SECRET.search(name) for name in keys)
 
 
 def instead(url: str) -> str:

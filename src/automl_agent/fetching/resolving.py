@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from automl_agent.errors import InputError
-from automl_agent.fetching.addresses import shown
+from automl_agent.fetching.addresses import holds_secret, shown
 from automl_agent.fetching.cache import Origin, local, origin_of
 from automl_agent.fetching.registry import source_of
 from automl_agent.fetching.web import Web
@@ -36,6 +36,12 @@ def localised(request: Request, home: Path, *, max_mb: float, seconds: float, sa
             hint="Download the file and give its path, or allow it: --max-download MB.",
         )
     web = Web(time.monotonic() + seconds, int(max_mb * 1e6), say)
+    for place in dict.fromkeys(given):
+        if "://" in place and holds_secret(place):
+            say(
+                f"The link {shown(place)} holds a password or a key. It is kept, with the request, in {home}: write "
+                "${AUTOML_LINK_NAME} in its place and set that variable, and it is kept nowhere."
+            )
     paths = {place: _path(place, home, web) for place in dict.fromkeys(given)}
     test = paths[request.test_data] if request.test_data else None
     return request.model_copy(update={"data": tuple(paths[place] for place in request.data), "test_data": test})
