@@ -23,7 +23,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are 
 
 CANARY = "sk-canary-6f1c"
 STOPPED_BY_LIMITS = {
-    "own_environment", "tcp", "tcp_by_sending", "udp", "unix_socket", "unix_datagram_by_pair", "netlink",
+    "own_environment", "tcp", "tcp_by_sending", "metadata_address", "udp", "unix_socket", "unix_datagram_by_pair",
+    "netlink",
     "inherited_descriptor", "become_root", "capabilities", "new_privileges", "hide_memory", "user_namespace", "trace",
     "mount", "io_uring", "key_ring", "bpf", "file_by_handle", "unseen_memory", "shared_memory_of_system_v",
     "x32_interface", "signal_all", "limits_of_host",
@@ -31,6 +32,7 @@ STOPPED_BY_LIMITS = {
 """By a clean environment, limits and the filter of system calls."""
 STOPPED_BESIDES_FOR_ROOT = {
     "environment_of_others", "memory_of_host", "write_library", "write_start_up_file", "overwrite_input",
+    "overwrite_grade", "overwrite_checkpoint", "overwrite_predictions_of_others",
     "remove_input", "truncate_outside", "link_outside", "signal_host",
 }  # fmt: skip
 """Since the program is another user then."""
@@ -57,7 +59,8 @@ def host(tmp_path, monkeypatch):
     for name in ("home", "private", "inputs"):
         (tmp_path / name).mkdir()
     (tmp_path / "home" / "id_rsa").write_text("secret")
-    (tmp_path / "private" / "y.csv").write_text("1")
+    for name in ("y.csv", "grade.json", "checkpoints.sqlite", "predictions.npy"):
+        (tmp_path / "private" / name).write_text("1")
     (tmp_path / "inputs" / "x.csv").write_text("2")
     library = shutil.copytree(Path(automl_agent.__file__).parent / "llm", tmp_path / "library")
     with (
@@ -77,13 +80,15 @@ def host(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_what_is_within_reach(tier, host, work):
+def test_what_is_within_reach(tier, host, work, figure):
     secret = Path(host["secret"])
     before = secret.stat()
     granted = (Path(host["input"]).parent, Path(host["library"]))
     result = sandbox_of(tier).run(job("reach", work, json.dumps(host), read=granted))
     assert result.status == "ok", result.output
-    reached = set(json.loads(result.output.splitlines()[-1]))
+    said = json.loads(result.output.splitlines()[-1])
+    reached = set(said["worked"])
+    figure(f"{tier}: {said['tried'] - len(reached)} of {said['tried']} attempts contained, open: {sorted(reached)}")
     if tier == "full":
         assert reached == set()
     elif tier == "files":

@@ -1,4 +1,4 @@
-"""Tries everything within reach, and prints as JSON what worked. Argument: JSON with places of the host."""
+"""Tries everything in reach; prints as JSON how much that was and what worked. Argument: JSON, places of the host."""
 
 import contextlib
 import ctypes
@@ -72,6 +72,12 @@ def udp():
         return end.sendto(b"x", ("127.0.0.1", 53))
 
 
+def metadata_address():
+    with socket.socket() as end:
+        end.setblocking(False)
+        return end.connect_ex(("169.254.169.254", 80)) not in (errno.EPERM, errno.EACCES, errno.ENETUNREACH)
+
+
 def unix_socket():
     with socket.socket(socket.AF_UNIX) as end:
         return end.connect(HOST["unix"]) is None
@@ -96,6 +102,18 @@ def write_start_up_file():
 
 def write_temporary_folder():
     return Path("/tmp", f"planted-{os.getpid()}").write_text("x")
+
+
+def overwrite_grade():
+    return Path(HOST["private"], "grade.json").write_text("{}")
+
+
+def overwrite_checkpoint():
+    return Path(HOST["private"], "checkpoints.sqlite").write_text("x")
+
+
+def overwrite_predictions_of_others():
+    return Path(HOST["private"], "predictions.npy").write_text("x")
 
 
 def overwrite_input():
@@ -222,14 +240,14 @@ def _fails(call, *arguments):
 
 
 def main():
-    attempts = [value for name, value in list(globals().items()) if callable(value) and value.__module__ == __name__]
+    found = [value for value in list(globals().values()) if callable(value) and value.__module__ == __name__]
+    attempts = [attempt for attempt in found if not attempt.__name__.startswith("_") and attempt is not main]
     worked = []
     for attempt in attempts:
-        if not attempt.__name__.startswith("_") and attempt is not main:
-            with contextlib.suppress(OSError):
-                if attempt():
-                    worked.append(attempt.__name__)
-    print(json.dumps(worked))
+        with contextlib.suppress(OSError):
+            if attempt():
+                worked.append(attempt.__name__)
+    print(json.dumps({"tried": len(attempts), "worked": worked}))
 
 
 if __name__ == "__main__":
