@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export LANGGRAPH_STRICT_MSGPACK = true
 
-.PHONY: demo test lint types unit test-reliability benchmark clean
+.PHONY: demo test lint types unit test-reliability audit benchmark clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,11 @@ unit: $(VENV)/.installed
 
 test-reliability: $(VENV)/.installed
 	$(BIN)/pytest -m long --timeout 7200 --durations 0
+
+# known vulnerabilities of all that is installed, as the package index tells them
+audit: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --group audit
+	$(BIN)/pip-audit --strict --skip-editable
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/tabular.py --short --results build/benchmark

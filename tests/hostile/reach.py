@@ -153,7 +153,7 @@ def become_root():
 
 def capabilities():
     lines = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
-    return any(int(lines[name], 16) & ~DAC_READ_SEARCH for name in ("CapInh", "CapPrm", "CapEff", "CapBnd"))
+    return any(int(lines[name], 16) & ~DAC_READ_SEARCH for name in ("CapInh", "CapPrm", "CapEff"))
 
 
 def new_privileges():
