@@ -82,9 +82,11 @@ def find_lone_predictors(
     half = len(rows) // 2
     found: dict[str, float] = {}
     for name, strength in relation.items():
-        if strength < SUSPECT or frame[name].dtype.kind == "M":
+        if strength < SUSPECT:
             continue
         values = frame[name].iloc[rows]
+        if values.dtype.kind == "M":  # a trend is no leak, but a day that only one class has is: when it was cancelled
+            values = values.notna().astype(float)
         skill = _skill(values, target[rows], half, classes)
         if skill >= (PERFECT if classes else 0.99):
             found[name] = skill
