@@ -190,7 +190,7 @@ def renamed(*names: str) -> pd.DataFrame:
 
 CONTENTS = {
     "odd_values": tabular(odd(), kinds={"age": "number"}, dropped={"none": "empty", "same": "constant", "id": "id"},
-                          classes=["Yes", "no"], says=["infinite", "not numbers", "spell"]),
+                          classes=["Yes", "no"], says=["infinite", "are no numbers (such as", "spell"]),
     "repeated_names": tabular(TEXT.replace("income", "age", 1), says=["age.1"], kinds={"age": "number",
                               "age.1": "number"}),
     "names_of_signs": tabular(renamed('{"a":[1]}', "in:come,\N{GRINNING FACE}", "", "churn"), rows=60),

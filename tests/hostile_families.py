@@ -188,8 +188,9 @@ IMAGES = {
 
 
 def series(table: Content, *refused: str, words: str = "Forecast the load for the next 12 hours",
-           name: str = "table.csv", argv: tuple[str, ...] = (), **right: Any) -> Case:  # fmt: skip
-    return Case("forecasting", {name: table}, words, (name,), argv, refused, (), right)
+           name: str = "table.csv", argv: tuple[str, ...] = (), question: tuple[str, ...] = (),
+           **right: Any) -> Case:  # fmt: skip
+    return Case("forecasting", {name: table}, words, (name,), argv, refused, question, right)
 
 
 def with_load(values: Any) -> pd.DataFrame:
@@ -202,9 +203,10 @@ SERIES = {
     "a_series_of_one_row": series(waves(1), "'load' has one value only"),
     "a_series_of_nothing": series("time,load\n", "no rows"),
     "a_series_of_gaps_only": series(with_load(None), "load"),
-    "a_series_of_words": series(with_load(["much", "little"] * 100), "numbers"),
-    "a_series_without_times": series(waves().drop(columns="time"), "no column of times",
-                                     argv=("--family", "forecasting")),
+    "a_series_of_words": series(with_load(["much", "little"] * 100), "numbers",
+                                argv=("--family", "forecasting", "--target", "load")),
+    "a_series_without_times": series(waves().drop(columns="time"), argv=("--family", "forecasting"),
+                                     question=("Which column holds the time",)),
     "a_series_at_one_time": series(waves().assign(time="2024-01-01"), "'time' has one value only"),
     "two_series_in_one": series(pd.concat([waves(), waves()]), "no column tells the series apart"),
     "irregular_times": series(waves().assign(time=pd.Timestamp("2024-01-01") + pd.to_timedelta(
