@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pandas as pd
 import pytest
 
@@ -30,6 +31,8 @@ from hostile_data import CASES
 DEADLINE = 60
 """Seconds for one case; none takes a tenth of it."""
 USABLE = {name: case for name, case in CASES.items() if not case.refused and not case.question}
+SOME = ("instructions_in_classes", "odd_values")
+"""What becomes a bundle in the test command; with the marker `long`, all that can be used."""
 ENDED: dict[str, set[str]] = {"short": set(), "long": set()}
 """The cases that ended well, for the figure."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -43,8 +46,9 @@ def _watch(event: str, args: tuple[Any, ...]) -> None:
         _watching.append(os.fsdecode(args[0]))
     elif event in ("os.rename", "os.link", "os.symlink"):
         _watching.append(os.fsdecode(args[1]))
-    elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"):
-        _watching.append(os.fsdecode(args[0]) if not isinstance(args[0], int) else "")
+    elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate") and isinstance(args[0], str | bytes):
+        if args[-1] == -1 or event == "os.truncate":  # else a name in a folder that is being removed
+            _watching.append(os.fsdecode(args[0]))
 
 
 sys.addaudithook(_watch)  # cannot be taken away again; it does nothing between the cases
@@ -95,8 +99,9 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
 def elsewhere(paths: list[str], place: Path) -> list[str]:
     """What was written outside the folders of the run."""
     allowed = tuple(f"{place / name}" for name in ("home", "runs", "tmp"))
+    allowed += ("/dev/", "/proc/", matplotlib.get_cachedir())  # of fonts; made once for each user
     found = {os.path.realpath(path) for path in paths if path and "__pycache__" not in path} - {str(place)}
-    return sorted(path for path in found if not path.startswith((*allowed, "/dev/", "/proc/")))
+    return sorted(path for path in found if not path.startswith(allowed))
 
 
 def found_in(place: Path, name: str) -> dict[str, Any]:
@@ -148,9 +153,11 @@ def test_hostile_data_have_a_right_plan_or_one_clear_line(
     ENDED["short"].add(name)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize(
+    "name", [name if name in SOME else pytest.param(name, marks=pytest.mark.long) for name in USABLE]
+)
 def test_usable_hostile_data_become_a_bundle_that_answers(name: str, run: Callable[..., Any], place: Path) -> None:
     case = USABLE[name]
     retrieval = () if "--notes" in case.argv else ("--no-retrieval",)
@@ -168,8 +175,9 @@ def test_usable_hostile_data_become_a_bundle_that_answers(name: str, run: Callab
 
 @pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.long)])
 def test_all_families_have_hostile_data(form: str, figure: Callable[[str], None]) -> None:
-    cases = CASES if form == "short" else USABLE
+    cases = set(CASES) if form == "short" else set(USABLE) - set(SOME)
     assert len(CASES) >= 80
-    assert {case.family for case in cases.values()} == set(families())
+    assert {CASES[name].family for name in cases} == set(families())
     what = "a right plan or one clear line" if form == "short" else "delivered"
-    figure(f"hostile data: {len(ENDED[form])} of {len(cases)} cases, {what}, 0 tracebacks, nothing written elsewhere")
+    ended = len(ENDED[form] & cases)
+    figure(f"hostile data: {ended} of {len(cases)} cases, {what}, 0 tracebacks, nothing written elsewhere")
