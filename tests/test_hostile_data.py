@@ -46,9 +46,8 @@ def _watch(event: str, args: tuple[Any, ...]) -> None:
         _watching.append(os.fsdecode(args[0]))
     elif event in ("os.rename", "os.link", "os.symlink"):
         _watching.append(os.fsdecode(args[1]))
-    elif event in ("os.mkdir", "os.remove", "os.rmdir", "os.truncate") and isinstance(args[0], str | bytes):
-        if args[-1] == -1 or event == "os.truncate":  # else a name in a folder that is being removed
-            _watching.append(os.fsdecode(args[0]))
+    elif event in ("os.mkdir", "os.remove", "os.rmdir") and args[-1] == -1:  # else a name in a folder that is removed
+        _watching.append(os.fsdecode(args[0]))
 
 
 sys.addaudithook(_watch)  # cannot be taken away again; it does nothing between the cases
