@@ -5,11 +5,7 @@ Every case runs the whole graph with `--plan-only`, in this process: what must b
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
-import random
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +19,6 @@ from automl_agent.cli.main import main
 from table_cases import shop
 
 WORDS = "Predict churn"
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 
 
 @dataclass
@@ -38,24 +33,6 @@ class Call:
     before: Callable[[Path], Any] = lambda _: None
     out: str = "out"
     status: int = 2
-
-
-def archive(*members: str) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        with zipfile.ZipFile(folder / "table.zip", "w") as file:
-            for name in members:
-                file.writestr(name, shop().to_csv(index=False))
-
-    return write
-
-
-def parquet(share: float) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        shop().to_parquet(folder / "table.parquet")
-        whole = (folder / "table.parquet").read_bytes()
-        (folder / "table.parquet").write_bytes(whole[: int(len(whole) * share)])
-
-    return write
 
 
 def other(frame: pd.DataFrame) -> Callable[[Path], None]:
@@ -77,57 +54,19 @@ def labelled(*values: object, rows: int = 60) -> pd.DataFrame:
     return shop(rows).assign(churn=(list(values) * rows)[:rows])
 
 
-def renamed(*names: str) -> pd.DataFrame:
-    frame = shop()
-    frame.columns = pd.Index(names)
-    return frame
-
-
 def metric(words: str, *says: str) -> Call:
     return Call(says, words=f"Predict churn, {words}")
 
 
-FILES = {
-    "missing": Call(("'tabel.csv' does not exist", "table.csv"), data=("tabel.csv",)),
-    "no_path": Call("is not a path", data=(" ",)),
+SOURCES = {
     "link": Call(("127.0.0.1:9/a.csv cannot be reached", "network"), data=("http://127.0.0.1:9/a.csv",)),
     "unknown_link": Call(("ftp:// links are not fetched", "https:"), data=("ftp://example.com/a.csv",)),
     "unknown_set": Call(("no data set 'whine'", "wine"), data=("sklearn:whine",)),
-    "folder_without_data": Call("holds no table", data=("empty",), before=lambda folder: (folder / "empty").mkdir()),
-    "empty": Call("is empty", table=b""),
-    "blank": Call("is empty", table=b"\n  \n\n"),
-    "header_only": Call("no rows", table="age,churn\n"),
-    "one_row": Call("'churn' has one value only", table=shop(1)),
-    "image": Call("a PNG image", table=PNG),
-    "random_bytes": Call("is not text", table=random.Random(0).randbytes(4000)),
-    "nul_bytes": Call("is not text", table=bytes(4000)),
-    "open_quote": Call(("table.csv", "line 3"), table="a,b,churn\n1,x,yes\n" + '2,"y,no\n' + "3,z,9,9\n" * 20),
-    "json_lines": Call("table.jsonl", data=("table.jsonl",),
-                       before=lambda folder: (folder / "table.jsonl").write_text("no\nnor that\n")),
-    "cut_parquet": Call(("table.parquet", "damaged"), data=("table.parquet",), before=parquet(0.5)),
-    "damaged_zip": Call(("table.zip", "damaged"), data=("table.zip",),
-                        before=lambda folder: (folder / "table.zip").write_bytes(b"PK\x03\x04" + bytes(99))),
-    "zip_traversal": Call(("'../a.csv'", "out of it"), data=("table.zip",), before=archive("../a.csv")),
-    "zip_of_two": Call("not clear which", data=("table.zip",), before=archive("a.csv", "b.csv")),
-    "two_tables": Call(("table.csv, other.csv", "train and test"), data=("table.csv", "other.csv"),
-                       before=other(shop())),
-    "pipe": Call("not an ordinary file", data=("pipe.csv",), before=lambda folder: os.mkfifo(folder / "pipe.csv")),
-    "device": Call("not an ordinary file", data=("/dev/zero",)),
 }  # fmt: skip
 TABLES = {
     "no_such_target": Call(("'chrun'", "Nearest columns: churn"), ("--target", "chrun")),
-    "constant_target": Call("'churn' has one value only", table=labelled("yes")),
-    "empty_target": Call("'churn' is empty", table=labelled(None)),
-    "few_labels": Call(("Only 8 rows", "at least 10"), table=labelled("yes", "no", *[None] * 13)),
-    "singletons": Call("one class only", table=labelled("yes", *["no"] * 59)),
-    "labels_name_rows": Call("names rows", table=labelled(*(f"n{i}" for i in range(60)))),
-    "too_many_classes": Call(("3,000 classes", "at most 1,000"),
-                             table=labelled(*(f"n{i}" for i in range(3000)), rows=9000)),
     "words_as_numbers": Call("regression needs numbers", ("--family", "tabular_regression")),
     "numbers_as_classes": Call("tabular_regression", ("--target", "income", "--family", "tabular_classification")),
-    "target_only": Call("no column that could predict", table=shop()[["churn"]]),
-    "only_ids": Call("'id' names rows", table=shop()[["churn"]].assign(id=range(60))),
-    "target_twice": Call("stands more than once", table=shop().to_csv(index=False).replace("city", "churn", 1)),
     "all_ignored": Call("'age' is ignored", ("--ignore", "age", "income", "city")),
     "target_ignored": Call("both target and ignore", ("--target", "churn", "--ignore", "churn")),
     "ignore_unknown": Call("Nearest columns: income", ("--ignore", "incme")),
@@ -186,7 +125,7 @@ OPEN = {
     "no_such_thing": Call(("Which column", "age"), table=shop().drop(columns="churn"), status=4),
     "no_data": Call("Which data", data=(), status=4),
 }  # fmt: skip
-BAD = FILES | TABLES | WISHES | PLACES
+BAD = SOURCES | TABLES | WISHES | PLACES
 
 
 def start(call: Call, folder: Path, *argv: str) -> int:
@@ -239,21 +178,7 @@ def test_refusals_and_questions(case: str, place: Path, capsys: pytest.CaptureFi
     assert json.loads((place / "out" / "result.json").read_text())["status"] in ("refused", "needs_answer")
 
 
-def odd(frame: pd.DataFrame) -> pd.DataFrame:
-    """Numbers that are none, infinities, huge ones, mixed spellings, a column that is all missing."""
-    wild = ["abc", "inf", "1e400", str(2**70), *frame["age"].astype(str)[4:]]
-    return frame.assign(age=wild, churn=["Yes", "yes ", "no"] * (len(frame) // 3), none=None)
-
-
 USABLE: dict[str, Call] = {
-    "gzip_named_csv": Call((), table=gzip.compress(shop().to_csv(index=False).encode())),
-    "utf_16": Call((), table=shop().to_csv(index=False).encode("utf-16")),
-    "latin_1": Call((), table=shop().replace("Rome", "Zürich").to_csv(index=False).encode("latin-1")),
-    "semicolons_and_decimal_commas": Call((), table=shop().to_csv(index=False, sep=";", decimal=",")),
-    "odd_values": Call((), table=odd(shop())),
-    "names_of_signs": Call((), table=renamed('{"a":[1]}', "in:come,\N{GRINNING FACE}", "", "churn")),
-    "ten_thousand_levels": Call((), table=shop(12_000).assign(city=[f"c{i % 10_000}" for i in range(12_000)])),
-    "a_huge_cell": Call((), table=shop().assign(city=["x" * 3_000_000, *["a", "b"] * 29, "b"])),
     "target_in_other_case": Call((), ("--target", "CHURN")),
     "folder_of_train_and_test": Call((), data=("pair",), before=lambda folder: [
         (folder / "pair").mkdir(), shop().to_csv(folder / "pair" / "train.csv", index=False),

@@ -139,19 +139,6 @@ def test_graphml_and_its_attributes(tmp_path: Path) -> None:
     assert graph.columns["kind"].tolist() == ["even", "odd", "even"]
 
 
-def test_entities_are_not_expanded(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.graphml"
-    path.write_text('<!DOCTYPE g [<!ENTITY a "aaaa">]><graphml><graph><node id="&a;"/></graph></graphml>')
-    with pytest.raises(InputError, match="document type or entities"):
-        FAMILY.peek(Request(data=(str(path),)))
-
-
-def test_arrays_of_objects_are_not_unpickled(tmp_path: Path) -> None:
-    np.savez(tmp_path / "g.npz", edges=np.array([[0, 1]]), labels=np.array([{}, []], dtype=object))
-    with pytest.raises(InputError, match="holds Python objects"):
-        FAMILY.peek(Request(data=(str(tmp_path / "g.npz"),)))
-
-
 def test_cora_is_read_whole() -> None:
     graph = graph_of(CORA)
     assert (len(graph.ids), len(graph.edges), graph.words.shape) == (2708, 5429, (2708, 1433))

@@ -277,16 +277,6 @@ def test_peek_without_data_or_with_pictures_is_none(tmp_path):
     assert peek(Request(words="x", data=(str(tmp_path),))) is None
 
 
-def test_nested_parquet_columns_are_left_out(tmp_path):
-    frame = shop(40)
-    frame["tags"] = [[1, 2]] * 40
-    frame["place"] = [{"x": 1}] * 40
-    frame.to_parquet(tmp_path / "t.parquet")
-    profile, folder, _ = acquired(tmp_path, tmp_path / "t.parquet")
-    assert {item["name"]: item["reason"] for item in schema(folder)["dropped"]} == {"tags": "nested", "place": "nested"}
-    assert "nested" in kinds(profile)
-
-
 def test_native_parquet_types(tmp_path):
     frame = shop(40)
     frame["when"] = pd.date_range("2024-01-01", periods=40, tz="Europe/Zurich")
@@ -321,11 +311,3 @@ def test_importing_the_rooms_loads_no_pandas():
     heavy = "{'pandas', 'sklearn', 'pyarrow'}"
     code = f"from automl_agent.tasks.tables import {names}; import sys; assert not {heavy} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_archive_streams_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files(), "_limit", lambda _packed: 1000)
-    path = tmp_path / "t.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000))
-    with pytest.raises(ValueError, match="far more"):
-        table_files().read(path)

@@ -33,7 +33,7 @@ def check_free(out: Path, data: Iterable[str] = ()) -> None:
     """
     hint = "Choose another --out."
     for given in data:
-        place = Path(given).expanduser().resolve()
+        place = Path(os.path.realpath(Path(given).expanduser()))  # of a link to itself, too
         if place == out.resolve():
             raise InputError(f"{given} is the data and cannot be the output folder, too.", hint=hint)
         if place.is_relative_to(out.resolve()) and place.relative_to(out.resolve()).parts[0] in RESULTS:

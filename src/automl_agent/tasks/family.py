@@ -90,6 +90,12 @@ class Candidate:
         return digest.hexdigest()
 
 
+def kept_examples(values: Sequence[str], distinct: int) -> tuple[str, ...]:
+    """Examples of a column as a look keeps them: long ones are cut, but not those of two labels, since one of them is
+    the positive class and is named by what stands here."""
+    return tuple(values) if distinct <= 2 else tuple(value[:80] for value in values)
+
+
 @dataclass(frozen=True)
 class PeekColumn:
     """What a short look at a column shows."""

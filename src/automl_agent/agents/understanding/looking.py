@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -88,7 +89,8 @@ def _peeks(request: Request, families: Mapping[str, TaskFamily]) -> dict[str, Pe
         if peek is not None:
             found[name] = peek
     if not found and problems:
-        raise problems[0]
+        said = Counter(map(str, problems))  # who alone complains knows the format best
+        raise min(problems, key=lambda problem: said[str(problem)])
     if not found:
         shown = ", ".join(str(source) for source in (*request.data, request.test_data) if source)
         titles = ", ".join(family.title for family in families.values())

@@ -13,6 +13,7 @@ from automl_agent.tasks.forecasting.reading import SeriesTable, read_series, ser
 from automl_agent.tasks.tables import profiling
 from automl_agent.tasks.tables.materials import Materials, Rows, fingerprint, write
 from automl_agent.tasks.tables.sources import ACCEPTED, find_sources
+from automl_agent.tasks.tables.targets import refuse_huge
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -94,6 +95,7 @@ def _regular(task: TaskSpec, table: SeriesTable, findings: list[Finding]) -> tup
     there = np.flatnonzero(~lost_time & ~lost_value)
     if len(there) < 3:
         raise InputError(f"Fewer than three rows have a time in {table.time!r} and a value in {table.target!r}.")
+    refuse_huge(table.target, target[there])
     frame, target, positions = frame.iloc[there].reset_index(drop=True), target[there], table.positions[there]
     draft: dict[str, Any] = {"time": table.time, "series": list(table.series)}
     names = io.keys(frame, draft)

@@ -75,7 +75,7 @@ def _of_columns(request: Request, words: str, peek: Peek, time: str | None, part
             return Reading(0.0)
         asked = Question(field="target", text=f"Which column shall be forecast: {', '.join(names)}?", choices=names)
         return Reading(0.6 if sure else 0.2, question=asked)
-    if not _forecastable(column, peek):
+    if not _forecastable(column, peek) and not (request.family == NAME and request.target):  # reading says why not
         return Reading(0.0)
     if not request.target:
         fits = len(chosen) == 1 and (len(numbers) < 2 or certain(matches))

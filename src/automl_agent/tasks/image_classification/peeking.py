@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Request
-from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.family import Peek, PeekColumn, kept_examples
 from automl_agent.tasks.image_classification.sources import Images, find_images
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _column(series: pd.Series[Any], found: Images) -> PeekColumn:
     counts = labels.value_counts()
     folders = found.options["layout"] == "folders"
     kind = "category" if folders else find_kind(series, found.options["table"]["decimal"]).kind
-    examples = tuple(str(value)[:80] for value in counts.head(EXAMPLES).index)
+    examples = kept_examples([str(value) for value in counts.head(EXAMPLES).index], len(counts))
     shares = tuple(round(float(count) / max(1, len(labels)), 4) for count in counts.head(EXAMPLES))
     missing = round(1 - len(labels) / max(1, len(series)), 4)
     return PeekColumn(str(series.name), kind, len(counts), examples, missing, shares)

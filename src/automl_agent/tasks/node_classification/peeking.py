@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 from automl_agent.records import Request
-from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.family import Peek, PeekColumn, kept_examples
 from automl_agent.tasks.node_classification.family import graph_io
 from automl_agent.tasks.node_classification.sources import ACCEPTED, GraphSource, find_graph
 from automl_agent.tasks.tables.kinds import find_kind
@@ -84,4 +84,4 @@ def column_of(series: pd.Series[Any], source: GraphSource) -> PeekColumn:
         examples = tuple(str(value) for value in counts.head(EXAMPLES).index)
         shares = tuple(round(float(count) / max(float(counts.sum()), 1.0), 4) for count in counts.head(EXAMPLES))
     missing = round(kind.missing / max(kind.rows, 1), 4)
-    return PeekColumn(kind.name, kind.kind, kind.distinct, tuple(text[:80] for text in examples), missing, shares)
+    return PeekColumn(kind.name, kind.kind, kind.distinct, kept_examples(examples, kind.distinct), missing, shares)

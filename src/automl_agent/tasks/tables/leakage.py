@@ -91,6 +91,23 @@ def find_lone_predictors(
     return found
 
 
+def find_telling_gaps(frame: pd.DataFrame, target: Array, *, classes: int) -> list[str]:
+    """Columns that have values in some classes and none in the others: what is known only afterwards, such as the day
+    of a cancellation."""
+    import numpy as np
+
+    if len(target) < MIN_ROWS:
+        return []
+    counts = np.bincount(target, minlength=classes)
+    found = []
+    for name in frame.columns[frame.isna().any()]:
+        there = np.bincount(target, weights=frame[name].notna(), minlength=classes)
+        shares = there[counts >= 3] / counts[counts >= 3]
+        if ((shares >= PERFECT) | (shares <= 1 - PERFECT)).all() and shares.min() < 0.5 < shares.max():
+            found.append(str(name))
+    return found
+
+
 def _skill(values: pd.Series[Any], target: Array, half: int, classes: int) -> float:
     """Skill of a small tree on one column: learned on the first half, measured on the second."""
     import numpy as np
@@ -147,9 +164,15 @@ def leak_findings(frame: pd.DataFrame, target: Array, name: str, relation: Mappi
         if drop:
             dropped[column] = "target_copy"
     rest = {column: value for column, value in relation.items() if column not in dropped}
-    for column, skill in find_lone_predictors(frame, target, rest, classes=classes).items():
+    lone = find_lone_predictors(frame, target, rest, classes=classes)
+    told = {
+        column: f"alone tells the target (skill {skill:.3f} of 1 on rows held out)" for column, skill in lone.items()
+    }
+    gaps = find_telling_gaps(frame, target, classes=classes) if classes else []
+    told |= {column: "has values in some classes only" for column in gaps if column in rest and column not in told}
+    for column, what in told.items():
         drop = named_after(column, name) and frame.shape[1] - len(dropped) > 1
-        text = f"column {column!r} alone tells the target (skill {skill:.3f} of 1 on rows held out)"
+        text = f"column {column!r} {what}"
         text += "" if drop else "; is it known when a prediction is needed? If not, ignore it"
         findings.append(
             Finding(kind="leak", columns=(column,), count=1, text=text, action="dropped" if drop else "kept")

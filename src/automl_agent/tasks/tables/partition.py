@@ -65,7 +65,7 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
     """
     features = row_hashes(frame)
     rows = _identities(features, target)
-    units = splitting.make_units(features, groups)
+    units = splitting.make_units(features, groups, target)
     findings = _repeats(units, len(target))
     if times is not None:
         return _by_time(times, target, classes, groups, share, units.repeated, findings)
@@ -77,7 +77,7 @@ def divide(frame: pd.DataFrame, target: Array, *, classes: int, times: Array | N
     else:
         test = splitting.lock_test(units, rows, stratum, share=share, seed=seed, classes=classes > 0)
     train = (~test).nonzero()[0]
-    inner = splitting.make_units(features[train], None if groups is None else _renumber(groups[train]))
+    inner = splitting.make_units(features[train], None if groups is None else _renumber(groups[train]), target[train])
     if inner.count < 2:
         raise InputError("There are fewer than three groups of rows: too few to lock a test and to validate.")
     count = min(_bounded_folds(len(train), inner.count, target[train], classes), most or len(train))

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Request
-from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.family import Peek, PeekColumn, kept_examples
 from automl_agent.tasks.tables.kinds import find_kind
 from automl_agent.tasks.tables.reading import read_table
 from automl_agent.tasks.tables.sources import Sources, find_sources
@@ -18,7 +18,6 @@ ROWS = 2000
 WHOLE = 8 * 2**20
 """Files up to so many bytes are read whole and looked at evenly: the first rows of a sorted table mislead."""
 EXAMPLES = 20
-WIDTH = 80
 
 
 def peek(request: Request) -> Peek | None:
@@ -63,7 +62,7 @@ def _column(series: pd.Series[Any], decimal: str) -> PeekColumn:
         series = series.iloc[:100]  # some examples will do, and a wide table has many such columns
     counts = series.map(label, na_action="ignore").dropna().value_counts() if not kind.nested else series.iloc[:0]
     examples = kind.values or tuple(str(value) for value in counts.head(EXAMPLES).index)
-    shown = tuple(text[:WIDTH] for text in examples[:EXAMPLES])
+    shown = kept_examples(examples[:EXAMPLES], kind.distinct)
     shares = _shares(examples[:EXAMPLES], counts)
     missing = round(kind.missing / max(kind.rows, 1), 4)
     return PeekColumn(kind.name, kind.kind, kind.distinct, shown, missing, shares)

@@ -9,7 +9,7 @@ time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl_agent.errors import InputError
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     Hashes = npt.NDArray[np.uint64]
 
 NATURAL = 0.3
-"""With fewer different feature rows than this share, repeated rows are the nature of the table: they are not bound."""
+"""With fewer different feature rows than this share, repeated rows are the nature of the table and not bound, unless
+their targets show that they are copies."""
+COPIES = 50
+"""Different feature rows from which targets can show that."""
 MAX_SHARE = 0.1
 """A feature row that makes up more of the table than this is nature too."""
 MANY_CLASSES = 3
@@ -49,19 +52,21 @@ def fold_count(rows: int, classes: int = 0) -> int:
     return 8 if rows < 3000 and classes <= MANY_CLASSES else 5
 
 
-def make_units(hashes: Hashes, groups: Ints | None = None) -> Units:
+def make_units(hashes: Hashes, groups: Ints | None = None, target: npt.NDArray[Any] | None = None) -> Units:
     """Bind equal feature rows, and rows of one group.
 
     Args:
         hashes: uint64 hash of each row's features, shape (rows,).
         groups: number of each row's group, or `None`.
+        target: class code or value of each row, or `None`.
     """
     import numpy as np
 
-    unique, same, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    unique, first, same, sizes = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
     rows = len(hashes)
     repeated = rows - len(unique)
-    natural = len(unique) < NATURAL * rows or bool(sizes.max() > max(MAX_SHARE * rows, 2))
+    few = len(unique) < NATURAL * rows and not (len(unique) >= COPIES and _copied(first[same], target))
+    natural = few or bool(sizes.max() > max(MAX_SHARE * rows, 2))
     if groups is None:
         if not repeated or natural:
             return Units(np.arange(rows), rows, repeated, False)
@@ -71,6 +76,19 @@ def make_units(hashes: Hashes, groups: Ints | None = None) -> Units:
         if np.bincount(joined).max() <= max(0.5 * rows, np.bincount(groups).max()):
             return Units(joined, count, repeated, True)
     return Units(groups, int(groups.max()) + 1, repeated, False)
+
+
+def _copied(first: Ints, target: npt.NDArray[Any] | None) -> bool:
+    """Whether rows nearly always have the target of the first row with their features, as copies do and observations
+    do not."""
+    import numpy as np
+
+    if target is None:
+        return False
+    differ = int((target != target[first]).sum())
+    shares = np.unique(target, return_counts=True)[1] / len(target)
+    by_chance = (len(target) - len(np.unique(first))) * (1 - float((shares**2).sum()))
+    return by_chance >= 5 and differ <= 0.05 * by_chance
 
 
 def _connect(first: Ints, second: Ints) -> tuple[Ints, int]:

@@ -25,6 +25,8 @@ MIN_ROWS = 10
 """Labelled rows without which nothing can be learned and checked."""
 MAX_CLASSES = 1000
 """Predictions hold a probability for each class of each row: more of them would not fit into memory."""
+HUGEST = 1e150
+"""Sums of squares of greater numbers are infinite."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,23 @@ def _values(series: pd.Series[Any], kind: ColumnKind, decimal: str) -> Target:
     infinite = np.isinf(values)
     values = np.where(infinite, np.nan, values)
     present = values[~np.isnan(values)]
+    refuse_huge(kind.name, present)
     if len(present) and present.min() == present.max():
         raise InputError(f"Target column {kind.name!r} has one value only: there is nothing to predict.")
     return Target(kind.name, values, findings=tuple(_lost(kind.name, np.isnan(values), bad, infinite)))
+
+
+def refuse_huge(name: str, values: npt.NDArray[Any]) -> None:
+    """Refuse a target whose errors cannot be squared.
+
+    Raises:
+        InputError: a number is so large.
+    """
+    if len(values) and (largest := abs(values).max()) > HUGEST:
+        raise InputError(
+            f"Target column {name!r} holds numbers of up to {largest:.3g}; at most {HUGEST:g} can be used.",
+            hint="Give it in another unit.",
+        )
 
 
 def _lost(name: str, missing: npt.NDArray[Any], bad: npt.NDArray[Any], infinite: npt.NDArray[Any]) -> list[Finding]:

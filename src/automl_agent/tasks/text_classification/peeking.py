@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl_agent.records import Request
-from automl_agent.tasks.family import Peek, PeekColumn
+from automl_agent.tasks.family import Peek, PeekColumn, kept_examples
 from automl_agent.tasks.tables import peeking
 from automl_agent.tasks.tables.sources import Source, Sources, find_sources
 
@@ -93,7 +93,7 @@ def _peek_folder(sources: Sources, _modified: int) -> Peek:
     groups = files.class_folders(sources.table.path)
     total = sum(len(paths) for paths in groups.values())
     names = sorted(groups, key=lambda name: (-len(groups[name]), name))[:EXAMPLES]
-    label = PeekColumn(files.LABEL, "category", len(groups), tuple(name[:WIDTH] for name in names),
+    label = PeekColumn(files.LABEL, "category", len(groups), kept_examples(names, len(groups)),
                        shares=tuple(round(len(groups[name]) / total, 4) for name in names))  # fmt: skip
     return Peek(
         sources=tuple(source.path.name for source in (sources.table, sources.test) if source),

@@ -257,7 +257,9 @@ def locate(names: Iterable[Any], path: Path, table: str | None, images: str) -> 
     if archive is None and names and root.is_dir():
         direct = [_key(name) for name in names]
         whole = root.resolve()
-        if all(key and ".." not in PurePosixPath(key).parts and _inside(root / key, whole) for key in direct):
+        folders = {(root / key).parent for key in direct}  # an absolute name, or a linked folder, may lead out
+        below = all(folder.resolve().is_relative_to(whole) for folder in folders)
+        if below and all(key and ".." not in PurePosixPath(key).parts and _inside(root / key, whole) for key in direct):
             return pd.Series(
                 [Located.at(str(n), root / key) for n, key in zip(names, direct, strict=True)], dtype=object
             )

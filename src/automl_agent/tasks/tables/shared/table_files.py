@@ -148,6 +148,8 @@ def open_content(path: Path, member: str | None = None) -> BinaryIO:
         with zipfile.ZipFile(path) as archive:  # what was opened in it stays open
             if "xl/workbook.xml" not in archive.namelist():
                 name = _member(archive, member)
+                if archive.getinfo(name).flag_bits & 1:
+                    raise ValueError("the archive is encrypted")
                 if archive.getinfo(name).file_size <= _limit(packed):
                     return io.BufferedReader(_Bounded(archive.open(name), packed))
             if sum(info.file_size for info in archive.infolist()) > _limit(packed):
