@@ -123,6 +123,8 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
     if args.sources and args.no_retrieval:
         raise InputError("--sources and --no-retrieval exclude each other.")
+    if earlier is not None:
+        check_named_code(settings, args, earlier.run_id)
     named_sources(settings.sources)  # one that is not known is found out before any work
     run_id = new_run_id(request.words or (earlier.task.words if earlier else ""))
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
@@ -153,7 +155,11 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
         InputError: when an option is given that would make it another run.
     """
     fixed = (*REQUEST_OPTIONS, *SETTINGS_OPTIONS, *MODEL_OPTIONS, "model", "no_retrieval", "approve")
-    for name in _given(args, (name for name in fixed if name not in CHANGEABLE)):
+    check_named_code(manifest.settings, args, manifest.run_id)
+    same = {"sandbox": manifest.settings.sandbox, "sources": manifest.settings.sources}
+    for name, value in _given(args, (name for name in fixed if name not in CHANGEABLE)).items():
+        if name in same and same[name] == (tuple(value) if name == "sources" else value):
+            continue
         option = {"words": "REQUEST", "based_on": "--from"}.get(name) or _option(name)
         raise InputError(
             f"{option} cannot be given together with --resume: a resumed run keeps what it started with.",
@@ -161,6 +167,21 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
         )
     settings = _settings({**manifest.settings.model_dump(), **_given(args, CHANGEABLE)})
     return manifest.model_copy(update={"settings": settings})
+
+
+def check_named_code(settings: Settings, args: argparse.Namespace, run_id: str) -> None:
+    """Code that what was kept of a run names is imported only where this command names it, too: anybody may have
+    written it there.
+
+    Raises:
+        InputError: names the code, and how to say that it is yours.
+    """
+    for option, kept, given in (("--sandbox", (settings.sandbox,), (args.sandbox,)),
+                                ("--sources", settings.sources, args.sources or ())):  # fmt: skip
+        for name in kept:
+            if ":" in name and name not in given:
+                raise InputError(f"What is kept of run {run_id} names code to be imported: {name}.",
+                                 hint=f"If it is yours, say so: {option} {','.join(kept)}.")  # fmt: skip
 
 
 def check_writable(out: Path) -> None:
@@ -265,7 +286,7 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
 
     settings = folder.manifest.settings
     config = {"configurable": {"thread_id": folder.run_id}}
-    state = graph.get_state(config)
+    state = _state(graph, folder)
     pending: Any = {"request": folder.manifest.request} if state.created_at is None else None
     if state.values.get("report") is None:
         clock = folder.ledger.clock(folder.run_id, settings.budget, time.monotonic() - progress.view.started)
@@ -283,11 +304,29 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
             if part["type"] == "custom":
                 progress.show(part["data"])
                 folder.log(part["data"])
-        state = graph.get_state(config)
+        state = _state(graph, folder)
         if state.values.get("report") is None and not state.interrupts:
             raise AutoMLError("The run ended without a result.")
     assert isinstance(report, Report)
     return report
+
+
+def _state(graph: Any, folder: RunFolder) -> Any:
+    """The state that the checkpoints of a run hold.
+
+    Raises:
+        InputError: they cannot be read, or hold what no run writes; of that, nothing has been made.
+    """
+    place = f"The checkpoints of run {folder.run_id} in {folder.home / 'checkpoints.sqlite'}"
+    hint = "Start the run again."
+    try:
+        state = graph.get_state({"configurable": {"thread_id": folder.run_id}})
+    except Exception as error:  # whatever a damaged file makes SQLite, msgpack or LangGraph raise
+        text = " ".join(str(error).split())[:200]
+        raise InputError(f"{place} cannot be read: {type(error).__name__}: {text}.", hint=hint) from error
+    if not isinstance(state.values.get("report"), Report | None):
+        raise InputError(f"{place} hold a report that no run wrote.", hint=hint)
+    return state
 
 
 def _build_graph() -> Build:
