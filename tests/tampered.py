@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import sqlite3
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +30,12 @@ class Payload:
     def __init__(self, folder: Path) -> None:
         self.canary = folder / "canary"
         self.folder = folder
+        sys.modules.pop("planted", None)  # of an earlier test, with another canary
         (folder / "path").mkdir()
         (folder / "path" / "planted.py").write_text(PLANTED.format(canary=str(self.canary)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open, (str(self.canary), "w")
+        return Path.touch, (self.canary,)
 
     @property
     def python(self) -> str:
@@ -81,15 +83,13 @@ class Payload:
         """An extension of LangGraph's checkpoints: a constructor, or a method, with its arguments."""
         inner = {0: ("posix", "system", f"touch {self.canary}"),
                  1: ("posix", "system", [f"touch {self.canary}"]),
-                 2: ("builtins", "open", {"file": str(self.canary), "mode": "w"}),
+                 2: ("planted", "Planted", {"number": 1}),
                  3: ("pathlib", "Path", str(self.canary), "touch"),
                  5: ("planted", "Planted", {}, "__init__")}[code]  # fmt: skip
         return ormsgpack.packb(ormsgpack.Ext(code, ormsgpack.packb(inner)))
 
     def skops(self) -> bytes:
         """A file of skops that names a class which it does not trust."""
-        import sys
-
         import skops.io
 
         sys.path.insert(0, self.path)

@@ -165,7 +165,7 @@ SEALED: dict[str, tuple[str, Change, str]] = {
                              lambda solution: bad.tags() | {"run_id": "x", "metric": "y"}), "KeyError"),
     "a candidate outside the bundle": ("tiny", elsewhere, "outside"),
     "a reader outside the bundle": ("tiny", reader, "outside"),
-    "a schema full of code": ("tiny", columns, ""),
+    "a schema full of code": ("tiny", columns, "."),
     "a schema of another kind": ("tiny", file("schema.json", lambda *_: "[1]"), "TypeError"),
     "known rows with tags": ("tiny", tagged("golden.json"), "KeyError"),
     "known rows that are a pickle": ("tiny", file("golden.json", lambda bad, _: bad.pickle()), "Unicode|JSON"),

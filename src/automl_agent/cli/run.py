@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from automl_agent import __version__
 from automl_agent.cli.ask import Ask, Reply, left_open, on_terminal, reply_to, typed
 from automl_agent.cli.folders import RunFolder, find_run, home_of
+from automl_agent.cli.kept import check_named_code, stored_state
 from automl_agent.cli.models import MODEL_LIMITS, MODEL_OPTIONS, check_words, model_settings, model_words
 from automl_agent.cli.progress import Progress, View
 from automl_agent.cli.signals import INTERRUPTED, Stopper, stopping
@@ -169,21 +170,6 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
     return manifest.model_copy(update={"settings": settings})
 
 
-def check_named_code(settings: Settings, args: argparse.Namespace, run_id: str) -> None:
-    """Code that what was kept of a run names is imported only where this command names it, too: anybody may have
-    written it there.
-
-    Raises:
-        InputError: names the code, and how to say that it is yours.
-    """
-    for option, kept, given in (("--sandbox", (settings.sandbox,), (args.sandbox,)),
-                                ("--sources", settings.sources, args.sources or ())):  # fmt: skip
-        for name in kept:
-            if ":" in name and name not in given:
-                raise InputError(f"What is kept of run {run_id} names code to be imported: {name}.",
-                                 hint=f"If it is yours, say so: {option} {','.join(kept)}.")  # fmt: skip
-
-
 def check_writable(out: Path) -> None:
     """Fail before any work, and without making the folder.
 
@@ -286,7 +272,7 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
 
     settings = folder.manifest.settings
     config = {"configurable": {"thread_id": folder.run_id}}
-    state = _state(graph, folder)
+    state = stored_state(graph, folder)
     pending: Any = {"request": folder.manifest.request} if state.created_at is None else None
     if state.values.get("report") is None:
         clock = folder.ledger.clock(folder.run_id, settings.budget, time.monotonic() - progress.view.started)
@@ -304,29 +290,11 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
             if part["type"] == "custom":
                 progress.show(part["data"])
                 folder.log(part["data"])
-        state = _state(graph, folder)
+        state = stored_state(graph, folder)
         if state.values.get("report") is None and not state.interrupts:
             raise AutoMLError("The run ended without a result.")
     assert isinstance(report, Report)
     return report
-
-
-def _state(graph: Any, folder: RunFolder) -> Any:
-    """The state that the checkpoints of a run hold.
-
-    Raises:
-        InputError: they cannot be read, or hold what no run writes; of that, nothing has been made.
-    """
-    place = f"The checkpoints of run {folder.run_id} in {folder.home / 'checkpoints.sqlite'}"
-    hint = "Start the run again."
-    try:
-        state = graph.get_state({"configurable": {"thread_id": folder.run_id}})
-    except Exception as error:  # whatever a damaged file makes SQLite, msgpack or LangGraph raise
-        text = " ".join(str(error).split())[:200]
-        raise InputError(f"{place} cannot be read: {type(error).__name__}: {text}.", hint=hint) from error
-    if not isinstance(state.values.get("report"), Report | None):
-        raise InputError(f"{place} hold a report that no run wrote.", hint=hint)
-    return state
 
 
 def _build_graph() -> Build:
