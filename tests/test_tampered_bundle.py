@@ -195,8 +195,8 @@ def test_data_that_were_sealed_anew_are_not_run(
     assert not payload.canary.exists()
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name.startswith("skops that") else pytest.mark.long)
-                                  for name in SEALED])  # fmt: skip
+@pytest.mark.long
+@pytest.mark.parametrize("name", SEALED)
 def test_the_bundles_own_programs_do_not_run_them_either(
     name: str, made: Callable[[str], Path], payload: Payload, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
