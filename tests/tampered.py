@@ -21,6 +21,8 @@ import ormsgpack
 from automl_agent.delivery import jobs
 
 DEEP = "[" * 200_000
+CODES = (0, 1, 2, 3, 5)
+"""LangGraph's extensions of msgpack that call something."""
 TAGS = ("py/object", "py/reduce", "__reduce__", "__class__", "$type", "@type", "lc")
 
 

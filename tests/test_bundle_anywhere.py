@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import pytest
 from automl_agent import Request, Settings, build_graph
 from automl_agent.delivery import jobs
 from bundle_use import FAMILIES, NOBODY, read_only, scratch, serving, used
+from openapi_cases import all_asked, cases, described
+from server_driver import started
 from tiny_bundle import make_bundle
 
 LOAD = """
@@ -91,6 +94,17 @@ def test_what_is_served_is_what_was_graded(delivered: Delivered, tmp_path: Path,
     assert len(served) == len(delivered.graded) and difference <= 1e-6
     figure(f"{delivered.family}: {len(rows)} locked test rows served as they were graded, largest difference "
            f"{difference:.1e}")  # fmt: skip
+
+
+def test_the_server_of_every_family_holds_against_what_its_openapi_suggests(
+    delivered: Delivered, tmp_path: Path, figure: Callable[[str], None]
+) -> None:
+    with started(delivered.bundle, tmp_path / "log", "--in-flight", "32") as server:
+        statuses = Counter(status for status, _ in all_asked(server, cases(described(server), 300), 32))
+        assert {str(line["level"]) for line in server.said()} <= {"info", "warning"}
+    assert max(statuses) < 500 and statuses[200] > 20 and statuses[422] > 20, statuses
+    told = ", ".join(f"{status}: {number}" for status, number in sorted(statuses.items()))
+    figure(f"{delivered.family}: 300 requests, 32 at once: {told}; no 5xx")
 
 
 def test_loading_takes_no_time(delivered: Delivered, figure: Callable[[str], None]) -> None:

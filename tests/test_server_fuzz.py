@@ -9,28 +9,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import hypothesis
 import numpy as np
 import pytest
 import requests
-import schemathesis
-from schemathesis import GenerationMode
-from schemathesis.checks import CHECKS, load_all_checks
 
-from server_driver import HOST, TOKEN, Server, connect, posted, raw, started
+from openapi_cases import all_asked, cases, described
+from server_driver import HOST, Server, connect, posted, raw, started
 from tiny_bundle import make_bundle
 
 AT_ONCE = 32
 FEW = pytest.param(300, id="300")
 MANY = pytest.param(10_000, id="10000", marks=[pytest.mark.long, pytest.mark.timeout(1800)])
 ROW = {"mean radius": 9.0, "size": 1.0, "colour": "red", "seen": "2024-01-05"}
-load_all_checks()
-HELD = [CHECKS.get_one(name) for name in ("not_a_server_error", "status_code_conformance", "content_type_conformance",
-                                          "response_schema_conformance")]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,70 +37,15 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield server
 
 
-def described(server: Server) -> Any:
-    """The server as schemathesis reads it from its OpenAPI."""
-    return schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})
-
-
-def cases(api: Any, count: int) -> list[Any]:
-    """So many requests: every page as it is meant to be asked, `/predict` with right and with wrong bodies."""
-    made: list[Any] = []
-    for path, method in (("/healthz", "GET"), ("/readyz", "GET"), ("/schema", "GET"), ("/metrics", "GET")):
-        made += _drawn(api[path][method].as_strategy(), 1) * (count // 50)
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-        made += _drawn(api["/predict"]["POST"].as_strategy(generation_mode=mode), (count - len(made)) // 2 + 1)
-    made += _drawn(api["/predict"]["POST"].as_strategy(), count - len(made))
-    return made[:count]
-
-
-def _drawn(strategy: Any, count: int) -> list[Any]:
-    """Hypothesis stops where it has seen all; what is missing is repeated."""
-    made: list[Any] = []
-
-    @hypothesis.settings(
-        max_examples=max(1, count),
-        database=None,
-        deadline=None,
-        derandomize=True,
-        phases=[hypothesis.Phase.generate],
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    @hypothesis.given(strategy)  # fmt: skip
-    def draw(case: Any) -> None:
-        made.append(case)
-
-    if count > 0:
-        draw()
-    return (made * (count // max(1, len(made)) + 1))[:count]
-
-
-def asked(server: Server, case: Any, session: requests.Session) -> tuple[int, float]:
-    """Send a request and hold the answer to what the OpenAPI promises; the status and the seconds."""
-    call = case.as_transport_kwargs(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"})
-    begun = time.perf_counter()
-    response = session.request(**call, timeout=30)
-    seconds = time.perf_counter() - begun
-    case.validate_response(response, checks=HELD)
-    return response.status_code, seconds
-
-
 @pytest.mark.parametrize("count", [FEW, MANY])
 def test_no_request_that_its_own_openapi_suggests_makes_the_server_fail_or_grow(
     server: Server, count: int, figure: Callable[[str], None]
 ) -> None:
     todo = cases(described(server), count)
     random.Random(0).shuffle(todo)
-    local = threading.local()
-
-    def ask(case: Any) -> tuple[int, float]:
-        if not hasattr(local, "session"):
-            local.session = requests.Session()
-        return asked(server, case, local.session)
-
-    with ThreadPoolExecutor(AT_ONCE) as clients:
-        answers = list(clients.map(ask, todo[: count // 10]))
-        before = server.resident_mb()
-        answers += clients.map(ask, todo[count // 10 :])
+    answers = all_asked(server, todo[: count // 10], AT_ONCE)
+    before = server.resident_mb()
+    answers += all_asked(server, todo[count // 10 :], AT_ONCE)
     after = server.resident_mb()
     statuses = Counter(status for status, _ in answers)
     assert max(statuses) < 500 and statuses[200] > count / 20 and statuses[422] > count / 20, statuses
@@ -265,8 +202,8 @@ def test_clients_that_stall_are_cut_off_and_the_others_are_answered(
     assert memory[1] - memory[0] < 150 and memory[-1] < 1.15 * memory[1], memory
     figure(
         f"{4 * each} clients at once that stall (silent, dripping heads, dripping bodies, reading nothing) cut off "
-        f"within {seconds:.0f} s, {waves} times; meanwhile {len(waits)} of {len(waits)} others answered, the slowest in "
-        f"{max(waits):.2f} s; memory {', '.join(f'{each:.0f}' for each in memory)} MB"
+        f"within {seconds:.0f} s, {waves} times; meanwhile {len(waits)} of {len(waits)} others answered, the slowest "
+        f"in {max(waits):.2f} s; memory {', '.join(f'{each:.0f}' for each in memory)} MB"
     )
 
 
