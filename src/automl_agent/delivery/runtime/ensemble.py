@@ -100,14 +100,15 @@ class Ensemble:
 
     @classmethod
     def load(cls, folder: str | Path, *, check: bool = True) -> Ensemble:
-        """Load a bundle. `check=False` skips the hashes, for a folder that was checked a moment ago.
+        """Load a bundle. `check=False` skips the hashes, for a folder that was checked a moment ago, and lets errors be.
 
         Raises:
             DamagedBundle: a file is missing or was changed, and nothing has been parsed then; or it cannot be read.
         """
         root = Path(folder).resolve()
-        if check:
-            check_files(root)
+        if not check:
+            return cls._read(root)
+        check_files(root)
         with damaged(root):
             return cls._read(root)
 
