@@ -100,7 +100,7 @@ class Ensemble:
 
     @classmethod
     def load(cls, folder: str | Path, *, check: bool = True) -> Ensemble:
-        """Load a bundle. `check=False` skips the hashes, for a folder that was checked a moment ago, and lets errors be.
+        """Load a bundle. `check=False` is for a folder that was checked a moment ago: no hashes, errors as they are.
 
         Raises:
             DamagedBundle: a file is missing or was changed, and nothing has been parsed then; or it cannot be read.
