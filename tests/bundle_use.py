@@ -145,9 +145,10 @@ def nodes(place: Path) -> tuple[str, list[str]]:
     edges = pd.DataFrame(
         [(f"n{one}", f"n{other}") for one, other in ends if one != other], columns=["source", "target"]
     )
-    table.to_csv(place / "nodes.csv", index=False)
-    edges.to_csv(place / "edges.csv", index=False)
-    return "Which label has each node?", [str(place / "nodes.csv"), str(place / "edges.csv")]
+    (place / "graph").mkdir()
+    table.to_csv(place / "graph" / "nodes.csv", index=False)
+    edges.to_csv(place / "graph" / "edges.csv", index=False)
+    return "Which label has each node?", [str(place / "graph")]
 
 
 FAMILIES: dict[str, Callable[[Path], tuple[str, list[str]]]] = {
