@@ -184,7 +184,7 @@ def ends(client: socket.socket, seconds: float) -> bool:
 SHORT = "guard.HEAD_SECONDS, guard.BODY_SECONDS, guard.ANSWER_SECONDS = 1.0, 1.0, 2.0"
 STALLS = [
     pytest.param(SHORT, 8, 1, id="short"),
-    pytest.param("pass", 20, 2, id="as it ships", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    pytest.param("pass", 8, 2, id="as it ships", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
 ]
 
 
@@ -199,7 +199,7 @@ def test_clients_that_stall_are_cut_off_and_the_others_are_answered(
             seconds, waits = max(seconds, cut), waits + waited
             memory.append(server.resident_mb())
         assert {str(line["level"]) for line in server.said()} <= {"info", "warning"}
-    assert memory[1] - memory[0] < 150 and memory[-1] < 1.15 * memory[1], memory
+    assert memory[-1] - memory[0] < 100, memory
     figure(
         f"{4 * each} clients at once that stall (silent, dripping heads, dripping bodies, reading nothing) cut off "
         f"within {seconds:.0f} s, {waves} times; meanwhile {len(waits)} of {len(waits)} others answered, the slowest "
