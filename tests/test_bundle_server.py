@@ -179,8 +179,8 @@ def request_in_process(bundle: Path, receive: Any, **options: Any) -> list[dict[
         **{"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b""},
         **{"http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1), "root_path": ""},
     }
-    with jobs.runtime(bundle, "ensemble", "serve") as (ensemble, serve):
-        serve.BODY_SECONDS = 0.05
+    with jobs.runtime(bundle, "ensemble", "serve", "guard") as (ensemble, serve, guard):
+        guard.BODY_SECONDS = 0.05
         app = serve.build_app(ensemble.Ensemble.load(bundle), **options)
         asyncio.run(app(scope, receive, send))
     return sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -211,8 +212,12 @@ def test_a_run_is_held_by_one_process(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_serve_becomes_the_bundles_own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "r" / "bundle").mkdir(parents=True)
-    for name in ("manifest.json", "predict.py", "serve.py"):
+    nothing = hashlib.sha256(b"").hexdigest()
+    for name in ("predict.py", "serve.py"):
         (tmp_path / "r" / "bundle" / name).write_text("")
+    (tmp_path / "r/bundle/manifest.json").write_text(
+        json.dumps({"files": dict.fromkeys(["predict.py", "serve.py"], nothing)})
+    )
     called: list[list[str]] = []
     monkeypatch.setattr("os.execv", lambda _path, argv: called.append(argv) or 0)
     assert command.main(["serve", "r", "--port", "9000"]) == 0

@@ -437,6 +437,13 @@ def test_rows_that_cannot_be_forecast_are_told(long: Path) -> None:
     assert np.all(high > low) and (high - low)[2] == pytest.approx(2 * (high - low)[1])
 
 
+def test_rows_without_a_time_or_a_series_are_told_of(tmp_path: Path) -> None:
+    schema = acquired(shops(), tmp_path, task("sales", time="day", group="shop", horizon=7))[1]
+    raw = pd.DataFrame({"day": [None, "2023-04-02"], "shop": ["north", None]}, dtype=object)
+    found = {problem["problem"]: problem["examples"] for problem in series_io().inspect(raw, schema)}
+    assert found["times_without_a_meaning"] == [] and found["unknown_series"] == []
+
+
 # ---------------------------------------------------------------- the whole
 
 

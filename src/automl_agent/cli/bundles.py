@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from automl_agent.errors import InputError
+from automl_agent.errors import BundleError, InputError
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -18,10 +18,11 @@ def predict(args: argparse.Namespace) -> int:
 
     Raises:
         InputError: when the bundle or the file is missing or cannot be used.
+        BundleError: when the bundle was changed; nothing of it has been run then.
     """
     from automl_agent.delivery.checks import predict_file
 
-    bundle, file = trusted(bundle_folder(args.bundle)), _existing(args.file)
+    bundle, file = unchanged(bundle_folder(args.bundle)), _existing(args.file)
     out = predict_file(bundle, file, Path(args.output) if args.output else None, args.reasons)
     print(json.dumps({"predictions": str(out)}) if args.json else out)
     return 0
@@ -29,7 +30,7 @@ def predict(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """Become the bundle's own server, in the foreground; it needs nothing of this library."""
-    script = trusted(bundle_folder(args.bundle)) / "serve.py"
+    script = unchanged(bundle_folder(args.bundle)) / "serve.py"
     command = [sys.executable, str(script), "--host", args.host, "--port", str(args.port)]
     if os.name == "nt":  # no exec there that keeps the console
         return subprocess.run(command, check=False).returncode
@@ -41,7 +42,10 @@ def verify(args: argparse.Namespace) -> int:
     """Check hashes and known rows; with the data, train every member and fold again. Status 1 when a check fails."""
     from automl_agent.delivery.checks import verify_bundle
 
-    checks = verify_bundle(trusted(bundle_folder(args.bundle)), _existing(args.data) if args.data else None)
+    bundle, data = bundle_folder(args.bundle), _existing(args.data) if args.data else None
+    with suppress(BundleError):  # is among the checks
+        unchanged(bundle)
+    checks = verify_bundle(bundle, data)
     if args.json:
         print(json.dumps(checks, indent=2))
     else:
@@ -50,9 +54,17 @@ def verify(args: argparse.Namespace) -> int:
     return 0 if all(check["ok"] for check in checks) else 1
 
 
-def trusted(bundle: Path) -> Path:
-    """The bundle; where a language model wrote some of its code, that is said: here it runs with the user's rights."""
-    with suppress(OSError, ValueError):  # a damaged bundle is reported by whoever reads it
+def unchanged(bundle: Path) -> Path:
+    """The bundle, compared with its manifest; where a language model wrote some of its code, that is said: here it runs
+    with the user's rights.
+
+    Raises:
+        BundleError: when it was changed.
+    """
+    from automl_agent.delivery.checks import check_bundle
+
+    check_bundle(bundle)
+    with suppress(OSError, ValueError, RecursionError, AttributeError, TypeError):  # is reported by whoever reads it
         written = json.loads((bundle / "model" / "solution.json").read_text(encoding="utf-8")).get("generated")
         if written:
             names = ", ".join(map(str, written))

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from automl_agent import __version__
 from automl_agent.cli.ask import Ask, Reply, left_open, on_terminal, reply_to, typed
 from automl_agent.cli.folders import RunFolder, find_run, home_of
+from automl_agent.cli.kept import check_named_code, stored_state
 from automl_agent.cli.models import MODEL_LIMITS, MODEL_OPTIONS, check_words, model_settings, model_words
 from automl_agent.cli.progress import Progress, View
 from automl_agent.cli.signals import INTERRUPTED, Stopper, stopping
@@ -123,6 +124,8 @@ def fresh_manifest(args: argparse.Namespace) -> RunManifest:
     settings = _settings(given | model_settings(_given(args, MODEL_OPTIONS), model))
     if args.sources and args.no_retrieval:
         raise InputError("--sources and --no-retrieval exclude each other.")
+    if earlier is not None:
+        check_named_code(settings, args, earlier.run_id)
     named_sources(settings.sources)  # one that is not known is found out before any work
     run_id = new_run_id(request.words or (earlier.task.words if earlier else ""))
     out = Path(settings.out or Path("automl-runs", run_id)).expanduser().absolute()
@@ -153,7 +156,11 @@ def resumed_manifest(args: argparse.Namespace, manifest: RunManifest) -> RunMani
         InputError: when an option is given that would make it another run.
     """
     fixed = (*REQUEST_OPTIONS, *SETTINGS_OPTIONS, *MODEL_OPTIONS, "model", "no_retrieval", "approve")
-    for name in _given(args, (name for name in fixed if name not in CHANGEABLE)):
+    check_named_code(manifest.settings, args, manifest.run_id)
+    same = {"sandbox": manifest.settings.sandbox, "sources": manifest.settings.sources}
+    for name, value in _given(args, (name for name in fixed if name not in CHANGEABLE)).items():
+        if name in same and same[name] == (tuple(value) if name == "sources" else value):
+            continue
         option = {"words": "REQUEST", "based_on": "--from"}.get(name) or _option(name)
         raise InputError(
             f"{option} cannot be given together with --resume: a resumed run keeps what it started with.",
@@ -265,7 +272,7 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
 
     settings = folder.manifest.settings
     config = {"configurable": {"thread_id": folder.run_id}}
-    state = graph.get_state(config)
+    state = stored_state(graph, folder)
     pending: Any = {"request": folder.manifest.request} if state.created_at is None else None
     if state.values.get("report") is None:
         clock = folder.ledger.clock(folder.run_id, settings.budget, time.monotonic() - progress.view.started)
@@ -283,7 +290,7 @@ def _drive(graph: Any, folder: RunFolder, replies: Replies, progress: Progress) 
             if part["type"] == "custom":
                 progress.show(part["data"])
                 folder.log(part["data"])
-        state = graph.get_state(config)
+        state = stored_state(graph, folder)
         if state.values.get("report") is None and not state.interrupts:
             raise AutoMLError("The run ended without a result.")
     assert isinstance(report, Report)

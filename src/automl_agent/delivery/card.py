@@ -153,7 +153,12 @@ python predict.py NEW.csv --reasons      # {what}
 python serve.py --port 8000              # POST /predict with sample_request.json
 python train.py --data FILE --out FOLDER # the same models on new data
 python train.py --data FILE --verify     # the same models on the same data: compares
-```"""
+```
+
+The server takes at most 1,000 rows and 1 MB in a request (more where texts or images need it), 100 rows where reasons
+are asked for, 8 predictions at once (`--in-flight`) and 256 connections: what is more is answered 413, 422 or 429. The
+head of a request and its body must come within 10 s each, an answer be read within 60 s. With `BUNDLE_TOKEN` set, all
+but `/healthz` and `/readyz` need it, `/docs`, `/openapi.json` and `/metrics` too."""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from automl_agent.delivery.bundle import runtime_module
 from automl_agent.delivery.confined import generated, retrained, served
 from automl_agent.errors import AutoMLError, BundleError, InputError
 from automl_agent.records import ServerCheck
@@ -127,6 +128,10 @@ def verify_bundle(bundle: Path, data: Path | None = None) -> list[dict[str, Any]
         {"check", "ok", "text"} for each check.
     """
     _require_bundle(bundle)
+    try:
+        check_bundle(bundle)
+    except BundleError as error:
+        return [{"check": "files and known rows", "ok": False, "text": str(error)}]
     done = run_isolated(bundle, "ensemble.py", [], None)
     checks = [{"check": "files and known rows", "ok": done.returncode == 0, "text": _last(done.stdout or done.stderr)}]
     if data is None or not checks[0]["ok"]:
@@ -145,15 +150,40 @@ def predict_file(bundle: Path, file: Path, out: Path | None = None, reasons: boo
 
     Raises:
         InputError: when the file or the bundle cannot be used.
+        BundleError: when the bundle was changed; nothing of it has been run then.
     """
     _require_bundle(bundle)
+    check_bundle(bundle)
     out = out or Path(f"{file.name.split('.')[0]}_predictions.csv")
     arguments = [str(file.resolve()), "--out", str(out.resolve()), *(["--reasons"] if reasons else [])]
     done = run_isolated(bundle, "predict.py", arguments, None)
+    if done.returncode < 0:
+        raise BundleError(
+            f"predict.py of {bundle} was ended by signal {-done.returncode}: a model file may be damaged."
+        )
     if done.returncode != 0:
         raise InputError(_last(done.stderr).removeprefix("error: "))
     sys.stderr.write(done.stderr)
     return out
+
+
+def check_bundle(bundle: Path) -> None:
+    """Compare a bundle with its manifest by our own code, before any of the bundle's is run.
+
+    Raises:
+        BundleError: a file is missing or was changed, or code lies there that is not part of it and would be imported.
+    """
+    seal = runtime_module("seal")
+    try:
+        seal.check_files(bundle)
+    except seal.DamagedBundle as error:
+        raise BundleError(" ".join(str(error).split())) from error
+    known = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]
+    for pattern in ("*.py", "*.pyc", "*.so", "*.pyd", "*/__init__.*", "candidates/*.py"):
+        for path in sorted(bundle.glob(pattern)):
+            name = path.relative_to(bundle).as_posix()
+            if name not in known:
+                raise BundleError(f"{name} is not part of the bundle {bundle}, and its programs would import it.")
 
 
 def run_isolated(bundle: Path, script: str, arguments: Sequence[str], timeout: float | None

@@ -140,7 +140,7 @@ def _last(home: Path) -> FinishedRun:
 def _of_result(home: Path, result: Path) -> FinishedRun:
     try:
         run_id = str(json.loads(result.read_text(encoding="utf-8"))["run_id"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{result} is not the result of a run.", hint="Give the id of a run.") from error
     if not _path(home, run_id).is_file():
         if not (home / "runs" / run_id).is_dir():
@@ -155,9 +155,9 @@ def _missing(home: Path, run_id: str) -> InputError:
     read_manifest(home, run_id)  # raises where there is no such run
     try:
         result = json.loads((home / "runs" / run_id / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         result = {}
-    status = result.get("status", "")
+    status = result.get("status", "") if isinstance(result, dict) else ""
     if status in ("refused", "needs_answer"):
         return InputError(f"Run {run_id} never got to a task: {result.get('reason', status)}",
                           hint="Start a run of its own with the words and the data.")  # fmt: skip

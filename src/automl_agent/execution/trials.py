@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ from automl_agent.execution.database import open_database
 from automl_agent.execution.home import checked_name, prepare_home
 
 _SCHEMA = ("CREATE TABLE IF NOT EXISTS trials (key TEXT PRIMARY KEY, result TEXT NOT NULL)",)
+
+_RESULT = "result.json"
+
+
+def digest(folder: Path) -> str:
+    """A checksum of the names and contents of all files below a folder, but for the result that holds it."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _RESULT):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()}\n{content}\n".encode())
+    return whole.hexdigest()
 
 
 class TrialStore:
@@ -27,12 +40,21 @@ class TrialStore:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """What is stored, a failure (`{"error", "kind"}`) included; `None` when there is nothing, or no folder."""
+        """What is stored, a failure (`{"error", "kind"}`) included; `None` when there is nothing, or no folder.
+
+        A folder whose files are not those that the trial wrote is removed, unread: the trial is run again.
+        """
         rows = self._database.read("SELECT result FROM trials WHERE key = ?", key)
-        if not rows:
-            return None
-        result: dict[str, Any] = json.loads(rows[0][0])
-        return result if "error" in result or self.folder(key).is_dir() else None
+        try:
+            result = json.loads(rows[0][0]) if rows else None
+        except (ValueError, TypeError, RecursionError):
+            result = None
+        if not isinstance(result, dict) or "error" in result:
+            return result if isinstance(result, dict) else None
+        folder = self.folder(key)
+        if folder.is_dir() and "digest" in result and digest(folder) != result["digest"]:
+            shutil.rmtree(folder, ignore_errors=True)
+        return result if folder.is_dir() else None
 
     def put(self, key: str, result: dict[str, Any]) -> None:
         """Store a result (a JSON object).

@@ -12,6 +12,7 @@ from uuid import uuid4
 from zlib import crc32
 
 from automl_agent.execution.lease import machine, start_of
+from automl_agent.execution.trials import digest
 from automl_agent.tasks.candidate import load_candidate, read_candidate
 from automl_agent.tasks.family import Candidate, FoldData
 from automl_agent.tasks.generated.folds import fit_confined
@@ -83,6 +84,7 @@ def fit_fold(
         else:
             result = _fit_here(chosen, known_family.shared, arguments, part, unfinished)
         np.save(unfinished / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
+        result |= {"digest": digest(unfinished)}
         (unfinished / "result.json").write_text(json.dumps({"call": call, "result": result}), encoding="utf-8")
         _put(unfinished, target)
     finally:
@@ -145,15 +147,15 @@ def _fit_here(candidate: Candidate, shared: Sequence[Path], arguments: dict[str,
 
 
 def _finished(folder: Path, call: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result of an earlier, complete run of the same call."""
+    """The result of an earlier, complete run of the same call, whose files are still those that it wrote."""
     try:
         stored = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(stored, dict) or stored.get("call") != json.loads(json.dumps(call)):
         return None
-    result: dict[str, Any] = stored["result"]
-    return result
+    result = stored.get("result")
+    return result if isinstance(result, dict) and result.get("digest") == digest(folder) else None
 
 
 def _clear_dead(place: Path) -> None:

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,40 +22,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from measures import answers
+from seal import DamagedBundle, check_files
 
 TOLERANCE = 1e-6
 """Largest relative difference at which two predictions count as the same."""
 BATCH_ROWS = 20_000
 
 
-class DamagedBundle(RuntimeError):
-    """A file is missing or was changed, or known rows are no longer predicted as they were."""
-
-
-def check_files(root: Path) -> None:
-    """Compare every file with the hash in manifest.json, so that no parser ever sees a changed model file.
+@contextmanager
+def damaged(root: Path) -> Iterator[None]:
+    """Whatever a parser says of a file that was changed and sealed anew, or a package that is missing, in one line.
 
     Raises:
-        DamagedBundle: names the first file that is missing or differs.
+        DamagedBundle: for every error.
     """
     try:
-        files = json.loads((root / "manifest.json").read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DamagedBundle(f"{root / 'manifest.json'} cannot be read: {error}") from error
-    for name, expected in files.items():
-        path = root / name
-        if not path.is_file():
-            raise DamagedBundle(f"{name} is missing from the bundle {root}.")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise DamagedBundle(f"{name} was changed since the bundle {root} was made.")
+        yield
+    except DamagedBundle:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise DamagedBundle(f"The bundle {root} cannot be loaded: {type(error).__name__}: {text}") from error
 
 
 def load_module(root: Path, name: str) -> ModuleType:
     """Import `root/name` (a candidate or a shared file) under a private name.
 
     What it imports by plain name (`prepare`) is this bundle's file, even when another bundle was loaded before.
+
+    Raises:
+        DamagedBundle: the name, which comes from a data file, leads out of the bundle.
     """
+    root = root.resolve()
+    if not (root / name).resolve().is_relative_to(root):
+        raise DamagedBundle(f"{name} leads out of the bundle {root}.")
     sys.path[:] = [str(root), *(entry for entry in sys.path if entry != str(root))]
     for own in root.glob("*.py"):
         loaded = sys.modules.get(own.stem)
@@ -99,14 +100,20 @@ class Ensemble:
 
     @classmethod
     def load(cls, folder: str | Path, *, check: bool = True) -> Ensemble:
-        """Load a bundle. `check=False` skips the hashes, for a folder that was checked a moment ago.
+        """Load a bundle. `check=False` is for a folder that was checked a moment ago: no hashes, errors as they are.
 
         Raises:
-            DamagedBundle: a file is missing or was changed; nothing has been parsed then.
+            DamagedBundle: a file is missing or was changed, and nothing has been parsed then; or it cannot be read.
         """
         root = Path(folder).resolve()
-        if check:
-            check_files(root)
+        if not check:
+            return cls._read(root)
+        check_files(root)
+        with damaged(root):
+            return cls._read(root)
+
+    @classmethod
+    def _read(cls, root: Path) -> Ensemble:
         solution = json.loads((root / "model" / "solution.json").read_text(encoding="utf-8"))
         schema = json.loads((root / "schema.json").read_text(encoding="utf-8"))
         modules = {name: load_module(root, f"candidates/{name}.py") for name in _candidates(solution)}
@@ -209,8 +216,10 @@ class Ensemble:
         Raises:
             DamagedBundle: when a prediction is not what it was when the bundle was made.
         """
-        golden = json.loads((self.root / "golden.json").read_text(encoding="utf-8"))
-        difference = largest_difference(self.predict_scores(self.typed(golden["rows"])), np.asarray(golden["scores"]))
+        with damaged(self.root):
+            golden = json.loads((self.root / "golden.json").read_text(encoding="utf-8"))
+            scores = self.predict_scores(self.typed(golden["rows"]))
+            difference = largest_difference(scores, np.asarray(golden["scores"], dtype=np.float64))
         if not difference <= TOLERANCE:
             raise DamagedBundle(
                 f"Known rows are predicted differently (by {difference:.2g}): check installed versions."

@@ -18,6 +18,29 @@ if TYPE_CHECKING:
 GOLDEN_ROWS = 50
 
 
+class DamagedBundle(RuntimeError):
+    """A file is missing or was changed, or known rows are no longer predicted as they were."""
+
+
+def check_files(root: Path) -> None:
+    """Compare every file with the hash in manifest.json, so that no parser ever sees a changed model file.
+
+    Raises:
+        DamagedBundle: names the first file that is missing or differs.
+    """
+    place = root / "manifest.json"
+    try:
+        files = dict(json.loads(place.read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedBundle(f"{place} cannot be read: {type(error).__name__}: {error}") from error
+    for name, expected in files.items():
+        path = root / name
+        if not path.is_file():
+            raise DamagedBundle(f"{name} is missing from the bundle {root}.")
+        if sha256(path) != expected:
+            raise DamagedBundle(f"{name} was changed since the bundle {root} was made.")
+
+
 def json_rows(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Typed rows as JSON objects, spelled as the training file spelled them (dates in its format, bytes in
     base64)."""

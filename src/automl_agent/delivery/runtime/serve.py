@@ -4,30 +4,30 @@
     GET  /healthz   the process answers            GET /schema    columns, types and ranges
     GET  /readyz    known rows are predicted right  GET /metrics   counters; /openapi.json and /docs describe it all
 
-With BUNDLE_TOKEN set, all but /healthz and /readyz need `Authorization: Bearer <token>`.
+With BUNDLE_TOKEN set, all but /healthz and /readyz (also /docs and /metrics) need `Authorization: Bearer <token>`.
 """
 
 import argparse
-import asyncio
-import hmac
-import json
 import logging
 import os
 import sys
-import time
-import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import uvicorn
-from ensemble import DamagedBundle, Ensemble
-from fastapi import FastAPI
+from ensemble import DamagedBundle, Ensemble, damaged
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
+from guard import Connection, Guard, JsonLines, log, refuse
 from predict import describe
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
 
 MAX_BODY = 1_000_000
 """Bytes of a request, unless a few of its rows may be longer."""
@@ -36,17 +36,17 @@ BODY_ROWS = 4
 MAX_ROWS = 1_000
 MAX_REASONS = 100
 """Reasons cost one prediction per row and column: they are given for at most so many rows at once."""
-BODY_SECONDS = 10.0
-OPEN_PATHS = ("/healthz", "/readyz")
-log = logging.getLogger("bundle")
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line; never a payload or a header."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {"time": round(record.created, 3), "level": record.levelname.lower(), "message": record.getMessage()}
-        return json.dumps(fields | getattr(record, "fields", {}))
+MAX_PROBLEMS = 20
+"""Of a request that does not fit: so many are said, and so many unknown fields of a row looked at."""
+REFUSALS = {
+    400: "the body is not JSON, or ended early",
+    401: "the bearer token is missing or wrong",
+    408: "the body came too slowly",
+    411: "the body has no stated length",
+    413: "the body is too large",
+    422: "the request does not fit the schema, or a row has no finite prediction",
+    429: "too many requests at once",
+}
 
 
 def _numeric(values: list[str]) -> bool:
@@ -87,96 +87,51 @@ def row_model(schema: dict[str, Any]) -> type[BaseModel]:
         f"column_{i}": (_type(column), Field(None, alias=column["name"], description=column["kind"]))
         for i, column in enumerate(schema["columns"])
     }
+    known = {column["name"] for column in schema["columns"]}
+
+    def few(row: Any) -> Any:
+        """Not a hundred thousand problems for as many fields that nobody knows."""
+        if isinstance(row, dict) and len(row) > len(known) + MAX_PROBLEMS:
+            raise PydanticCustomError("too_many_fields", "the row has more fields than there are columns")
+        return row
+
     config = ConfigDict(extra="forbid", json_schema_extra={"example": schema.get("sample", {})})
-    return create_model("Row", __config__=config, **fields)
+    return create_model("Row", __config__=config, __validators__={"few": model_validator(mode="before")(few)}, **fields)
 
 
-class Guard:
-    """Answers what must not reach the model (wrong token, body too large or too slow, too many at once); logs all."""
+class Problem(BaseModel):
+    """Where a request does not fit, and why."""
 
-    def __init__(self, app: Any, *, token: str, in_flight: int, counters: Counter[str], limit: int = MAX_BODY) -> None:
-        self.app, self.token, self.free, self.counters = app, token.encode(), in_flight, counters
-        self.limit = limit
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started, identity, seen = time.perf_counter(), uuid.uuid4().hex, {"status": 0}
-        scope.setdefault("state", {})["request_id"] = identity
-
-        async def tagged(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
-                message = message | {"headers": [*message.get("headers", []), (b"x-request-id", identity.encode())]}
-            await send(message)
-
-        try:
-            await self._answer(scope, receive, tagged)
-        except Exception as error:
-            log.error("failed", extra={"fields": {"request_id": identity, "error": type(error).__name__}})
-            if not seen["status"]:
-                await refuse(500, "internal error", identity)(scope, receive, tagged)
-        seconds = time.perf_counter() - started
-        self.counters[f'requests_total{{status="{seen["status"]}"}}'] += 1
-        self.counters["request_seconds_sum"] += seconds  # type: ignore[assignment]
-        fields = {"request_id": identity, "method": scope["method"], "path": scope["path"], "status": seen["status"]}
-        log.info("request", extra={"fields": fields | {"ms": round(seconds * 1000, 2)}})
-
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        headers, identity = dict(scope["headers"]), scope["state"]["request_id"]
-        given = headers.get(b"authorization", b"")
-        if self.token and scope["path"] not in OPEN_PATHS and not hmac.compare_digest(given, b"Bearer " + self.token):
-            return await refuse(401, "a bearer token is needed", identity)(scope, receive, send)
-        if scope["method"] in ("GET", "HEAD"):
-            return await self.app(scope, receive, send)
-        length = headers.get(b"content-length", b"")
-        if not length.isdigit():
-            return await refuse(411, "Content-Length is needed", identity)(scope, receive, send)
-        if int(length) > self.limit:
-            return await refuse(413, f"the body may have {self.limit} bytes at most", identity)(scope, receive, send)
-        if self.free <= 0:
-            return await refuse(429, "too many requests at once", identity, {"Retry-After": "1"})(scope, receive, send)
-        self.free -= 1
-        try:
-            body = await asyncio.wait_for(_read(receive), BODY_SECONDS)
-        except TimeoutError:
-            self.free += 1
-            return await refuse(408, "the body came too slowly", identity)(scope, receive, send)
-        try:
-            return await self.app(scope, _replay(body, receive), send)
-        finally:
-            self.free += 1
+    field: str
+    problem: str
 
 
-async def _read(receive: Any) -> bytes:
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return bytes(body)
+class Refusal(BaseModel):
+    """Why there is no answer."""
+
+    error: str
+    fields: list[Problem] = []
+    request_id: str
 
 
-def _replay(body: bytes, receive: Any) -> Any:
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Any:
-        return waiting.pop() if waiting else await receive()
-
-    return again
-
-
-def refuse(status: int, error: str, identity: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
-    return JSONResponse({"error": error, **more, "request_id": identity}, status_code=status, headers=headers)
+class NoPrediction(ValueError):
+    """The model has no finite number for a row."""
 
 
 def answer(model: Ensemble, rows: list[dict[str, Any]], *, reasons: bool) -> dict[str, Any]:
     """The answer to one request."""
     given = [name for name in model.columns if any(name in row for row in rows)]
     raw = pd.DataFrame([[row.get(name) for name in given] for row in rows], columns=given, dtype=object)
-    frame = model.typed(raw)
-    scores = model.predict_scores(frame)
+    try:
+        frame = model.typed(raw)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = model.predict_scores(frame)
+    except (ValueError, OverflowError) as error:
+        log.warning("no prediction", extra={"fields": {"error": type(error).__name__}})
+        raise NoPrediction("the model cannot predict these rows: a value is too large or of no use to it") from error
+    wrong = np.flatnonzero(~np.isfinite(scores.reshape(len(rows), -1)).all(axis=1))
+    if len(wrong):
+        raise NoPrediction(f"row {wrong[0]} has no finite prediction: its numbers are too large for the model")
     result: dict[str, Any] = {"predictions": model.answers(scores).tolist()}
     if scores.ndim == 2:
         result["probabilities"] = [dict(zip(model.classes, row, strict=True)) for row in scores.tolist()]
@@ -193,11 +148,15 @@ def answer(model: Ensemble, rows: list[dict[str, Any]], *, reasons: bool) -> dic
 def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
     """The application; `token` empty means that none is asked for."""
     counters: Counter[str] = Counter()
-    app = FastAPI(title="Predictions", version=str(model.solution["run_id"]), redoc_url=None)
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"model": Refusal, "description": text} for status, text in REFUSALS.items()
+    }
+    app = FastAPI(title="Predictions", version=str(model.solution["run_id"]), redoc_url=None, responses=refusals)
     limit = body_limit(model.schema)
     app.add_middleware(Guard, token=token, in_flight=in_flight, counters=counters, limit=limit)
-    rows = Annotated[list[row_model(model.schema)], Field(min_length=1, max_length=MAX_ROWS)]  # type: ignore[misc]
+    rows = Annotated[list[row_model(model.schema)], Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)]  # type: ignore[misc]
     Body = create_model("Body", __config__=ConfigDict(extra="forbid"), rows=(rows, ...), reasons=(StrictBool, False))
+    asks = [Depends(HTTPBearer(auto_error=False))] if token else []  # says so in /openapi.json; the guard does it
     try:
         model.check_golden()
         problem = ""
@@ -209,10 +168,18 @@ def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
     async def invalid(request: Any, error: RequestValidationError) -> JSONResponse:
         """Says where and why, without echoing the values."""
         found = {error["loc"][1:4]: error["msg"] for error in reversed(error.errors())}
-        fields = [
-            {"field": ".".join(map(str, place)), "problem": text} for place, text in sorted(found.items(), key=str)
-        ]
-        return refuse(422, "the request does not fit the schema", request.state.request_id, fields=fields[:20])
+        fields = [{"field": _shown(place), "problem": text} for place, text in sorted(found.items(), key=str)]
+        error_text = "the request does not fit the schema"
+        return refuse(422, error_text, request.state.request_id, fields=fields[:MAX_PROBLEMS])
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Any, error: HTTPException) -> JSONResponse:
+        """No such page, another method, a body that is no JSON."""
+        return refuse(error.status_code, str(error.detail), request.state.request_id, dict(error.headers or {}))
+
+    @app.exception_handler(NoPrediction)
+    async def overflown(request: Any, error: NoPrediction) -> JSONResponse:
+        return refuse(422, str(error), request.state.request_id)
 
     @app.get("/healthz")
     def healthz() -> dict[str, Any]:
@@ -222,27 +189,36 @@ def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
     def readyz() -> JSONResponse:
         return JSONResponse({"status": problem or "ready"}, status_code=503 if problem else 200)
 
-    @app.get("/schema")
+    @app.get("/schema", dependencies=asks)
     def schema() -> dict[str, Any]:
         return model.schema
 
-    @app.get("/metrics", response_class=PlainTextResponse)
+    @app.get("/metrics", dependencies=asks, response_class=PlainTextResponse)
     def metrics() -> str:
         return "".join(f"bundle_{name} {value}\n" for name, value in sorted(counters.items()))
 
-    @app.post("/predict")
-    def predict(body: Body) -> JSONResponse:  # type: ignore[valid-type]
+    @app.post("/predict", dependencies=asks)
+    def predict(request: Request, body: Body) -> JSONResponse:  # type: ignore[valid-type]
         if problem:
-            return JSONResponse({"error": problem}, status_code=503)
+            return refuse(503, problem, request.state.request_id)
         if body.reasons and len(body.rows) > MAX_REASONS:  # type: ignore[attr-defined]
-            return JSONResponse({"error": f"reasons are given for at most {MAX_REASONS} rows"}, status_code=422)
+            text = f"reasons are given for at most {MAX_REASONS} rows"
+            return refuse(422, text, request.state.request_id)
         given = [row.model_dump(by_alias=True, exclude_unset=True) for row in body.rows]  # type: ignore[attr-defined]
         result = answer(model, given, reasons=body.reasons)  # type: ignore[attr-defined]
         counters["rows_total"] += len(given)
         counters["warnings_total"] += len(result["warnings"])
-        return JSONResponse(result)
+        try:
+            return JSONResponse(result)
+        except ValueError as error:
+            raise NoPrediction("an interval or a reason is not finite: a number is too large for the model") from error
 
     return app
+
+
+def _shown(place: tuple[Any, ...]) -> str:
+    """A place in a request, in letters that can be sent back."""
+    return ".".join(map(str, place))[:200].encode("utf-8", "backslashreplace").decode()
 
 
 def main() -> None:
@@ -257,13 +233,15 @@ def main() -> None:
     token = os.environ.get("BUNDLE_TOKEN", "")
     if not token and arguments.host not in ("127.0.0.1", "localhost", "::1"):
         log.warning("BUNDLE_TOKEN is not set: everyone who reaches this port can ask for predictions")
+    folder = Path(__file__).parent
     try:
-        app = build_app(Ensemble.load(Path(__file__).parent), token=token, in_flight=arguments.in_flight)
+        with damaged(folder):
+            app = build_app(Ensemble.load(folder), token=token, in_flight=arguments.in_flight)
     except DamagedBundle as error:
         log.error(str(error))
         sys.exit(1)
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_config=None, access_log=False,
-                timeout_graceful_shutdown=10)  # fmt: skip
+    uvicorn.run(app, host=arguments.host, port=arguments.port, log_config=None, access_log=False, http=Connection,
+                ws="none", timeout_graceful_shutdown=10)  # fmt: skip
 
 
 if __name__ == "__main__":

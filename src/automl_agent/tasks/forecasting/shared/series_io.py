@@ -342,7 +342,7 @@ def inspect(frame: pd.DataFrame, schema: dict[str, Any]) -> list[dict[str, Any]]
         (told["time"], "times_beyond_the_horizon", late & (distance > told["horizon"])),
     ):
         if rows.any():
-            values = frame[place].astype(str).to_numpy()[rows]
-            some = list(dict.fromkeys(value[:80] for value in values[:50]))[:3]
+            values = frame[place].iloc[np.flatnonzero(rows)[:50]].dropna()
+            some = list(dict.fromkeys(str(value)[:80] for value in values))[:3]
             found.append({"column": place, "problem": problem, "count": int(rows.sum()), "examples": some})
     return found
