@@ -22,15 +22,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
-from automl_agent.execution import worker
+from automl_agent.execution import scratch, worker
 
 SUPPORTED = sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(socket, "recv_fds")
 START_TIMEOUT = 60.0
 """Seconds that imports may take."""
 REAP_TIMEOUT = 10.0
+_CLEAR_TIMEOUT = 20.0
 _MESSAGE = 64
 _PARENT_CHECK = 1.0
 
@@ -138,7 +142,7 @@ class ForkedProcess:
 
 
 def main() -> None:
-    """Import, then fork on demand until the host is gone."""
+    """Import, then fork on demand until the host is gone, and clear up after it."""
     control = socket.socket(fileno=int(sys.argv[1]))
     host = os.getppid()
     worker.warm(sys.argv[2:])
@@ -156,6 +160,25 @@ def main() -> None:
         else:
             _, status = os.waitpid(int(words[0]), 0)
             control.send(b"%d" % os.waitstatus_to_exitcode(status))
+    _clear_up()
+
+
+def _clear_up() -> None:
+    """Remove the temporary files of a host that was killed, once its workers and what they had started are gone."""
+    deadline = time.monotonic() + _CLEAR_TIMEOUT
+    place = Path(tempfile.gettempdir()).parent  # ours is the folder that the host held
+    while time.monotonic() < deadline and (_has_workers() or not scratch.clear_dead(place)):
+        time.sleep(0.05)
+
+
+def _has_workers() -> bool:
+    """Whether a worker still lives; takes the statuses of those that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _import(packages: Sequence[str]) -> None:

@@ -1,0 +1,35 @@
+"""Python programs that end when the process that started them does, however that ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FOLLOW = """
+import os, signal, sys, threading
+def follow(lifeline):
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=follow, args=(int(sys.argv.pop(1)),), daemon=True).start()
+"""
+"""Beginning of a program that is started with the lifeline as its first argument and leads a group of its own."""
+
+RUN = """
+import os, runpy, sys
+del sys.argv[0]
+sys.path[0] = os.path.dirname(os.path.realpath(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""The rest of it: runs the script of its next argument as `python script` would."""
+
+
+@contextmanager
+def lifeline() -> Iterator[int]:
+    """A descriptor to pass to the program: a pipe of which we alone hold the other end."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
