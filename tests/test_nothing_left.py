@@ -90,6 +90,15 @@ def until(place: Place, process: subprocess.Popen[str], condition: Callable[[], 
     assert process.poll() is None, finish(process)
 
 
+def interrupt(process: subprocess.Popen[str], times: int) -> None:
+    """Ctrl-C, and again once the first was heard."""
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    if times > 1:
+        assert any("Press Ctrl-C again" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+
+
 def test_a_run_whose_time_ends(place: Place, figure: Callable[[str], None]) -> None:
     process = start(place.folder, *REQUEST, "--budget", "14", "--out", "out")
     until(place, process, (place.folder / "out" / "bundle").exists)
@@ -104,10 +113,7 @@ def test_a_run_whose_time_ends(place: Place, figure: Callable[[str], None]) -> N
 def test_a_run_that_is_interrupted(signals: int, place: Place, figure: Callable[[str], None]) -> None:
     process = start(place.folder, *REQUEST, "--budget", "600", "--out", "out")
     until(place, process, (place.folder / "out" / "bundle").exists)
-    for _ in range(signals):
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        process.stderr.readline()  # it was heard
+    interrupt(process, signals)
     status, _, err = finish(process)
     assert status == 130 if signals == 2 else status in (0, 3), err
     assert not place.left()
@@ -166,10 +172,7 @@ def test_a_run_that_is_ended_while_generated_code_runs(
     if how == "killed":
         process.kill()
     else:
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        interrupt(process, 2)
     process.communicate(timeout=60)
     assert process.returncode in (-signal.SIGKILL, 130)
     assert not place.left()

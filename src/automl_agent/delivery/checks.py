@@ -176,7 +176,7 @@ def _process(bundle: Path, script: str, arguments: Sequence[str], **streams: Any
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | threads
     with Scratch() as scratch, lifeline() as theirs:  # a program that is killed leaves its temporary files
         program = [sys.executable, "-B", "-c", FOLLOW + WALL + RUN]
-        command = [*program, str(theirs), str(bundle.resolve() / script), *arguments]
+        command = [*program, str(theirs), str(scratch), str(bundle.resolve() / script), *arguments]
         process = subprocess.Popen(
             command, env=environment | {"TMPDIR": str(scratch)}, cwd=bundle, stdin=subprocess.DEVNULL, text=True,
             start_new_session=True, pass_fds=(theirs,), **streams

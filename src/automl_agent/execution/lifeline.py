@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FOLLOW = """
-import os, signal, sys, threading
-def follow(lifeline):
+import os, shutil, signal, sys, threading
+def follow(lifeline, scratch):
     os.read(lifeline, 1)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
-threading.Thread(target=follow, args=(int(sys.argv.pop(1)),), daemon=True).start()
+threading.Thread(target=follow, args=(int(sys.argv.pop(1)), sys.argv.pop(1)), daemon=True).start()
 """
-"""Beginning of a program that is started with the lifeline as its first argument and leads a group of its own."""
+"""Beginning of a program that leads a group of its own. Its first arguments are the lifeline and the folder that its
+starter, if dead, cannot remove any more; empty where there is none."""
 
 RUN = """
 import os, runpy, sys

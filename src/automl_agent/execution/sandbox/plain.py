@@ -43,7 +43,7 @@ class PlainSandbox:
     def _run(job: SandboxJob, theirs: int, started: float, stop: threading.Event | None) -> SandboxResult:
         output = Output()
         process = subprocess.Popen(
-            [sys.executable, "-c", FOLLOW + RUN, str(theirs), str(job.program), *job.arguments],
+            [sys.executable, "-c", FOLLOW + RUN, str(theirs), "", str(job.program), *job.arguments],
             cwd=job.work,
             env=clean_environment(job),
             stdin=subprocess.DEVNULL,
