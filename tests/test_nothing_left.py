@@ -152,7 +152,7 @@ def looping_model() -> Iterator[ModelServer]:
     [
         ("killed", "auto"),
         *(pytest.param("killed", sandbox, marks=pytest.mark.long) for sandbox in ("probe", "off")),
-        *(pytest.param("interrupted twice", sandbox, marks=pytest.mark.long) for sandbox in ("auto", "probe", "off")),
+        *(pytest.param("interrupted", sandbox, marks=pytest.mark.long) for sandbox in ("auto", "probe", "off")),
     ],
 )
 def test_a_run_that_is_ended_while_generated_code_runs(
@@ -172,7 +172,7 @@ def test_a_run_that_is_ended_while_generated_code_runs(
     if how == "killed":
         process.kill()
     else:
-        interrupt(process, 2)
+        interrupt(process, 1 if sandbox == "probe" else 2)  # before the work begins the first one ends it
     process.communicate(timeout=60)
     assert process.returncode in (-signal.SIGKILL, 130)
     assert not place.left()
