@@ -118,7 +118,7 @@ class Killer:
         """Runs killed at all of these points; those that a run did not come to, as it knew an answer by then or had a
         trial already, are died of in runs of their own."""
         count = max(min(AT_ONCE, 2), -(-len(points) // PER_RUN))
-        runs = self.all_of([points[first::count] for first in range(count)])
+        runs = self.all_of([points[first::count] for first in range(min(count, len(points)))])
         return [*runs, *self.all_of([[point] for run in runs for point in run.missed])]
 
     def at_random(self, kills: int) -> list[Run]:
