@@ -32,16 +32,14 @@ PER_RUN = 8
 """Kills of one run."""
 AT_ONCE = min(4, len(os.sched_getaffinity(0)))
 MOMENTS = 60
-SKIPPED = re.compile(
-    r"(stage_finished|settle:before|database:(answers|model_calls))|file:.*(schema|solution|metrics|MODEL_CARD|curve)"
-)
+SKIPPED = re.compile(r"(stage_finished|settle:before|database:(answers|model_calls))|file:.*(schema|solution|curve)")
 """Points with another one right behind: nothing is kept between them. And files of a bundle that is not published."""
 REPEATED = re.compile(r"(?<!call:after)\.\d+@")
 """The same in a parallel node."""
 LONG = ("half of the points", "the other half", "random moments")
 KINDS = (
     "put:before", "put:after", "put_writes:before", "call:after", "database:trials", "publish:after",
-    "file:before:grade.json", "file:before:result.json",
+    "file:before:grade.json", "file:after:MODEL_CARD.md", "file:before:result.json",
 )  # fmt: skip
 """What is died of in the test command: once of each."""
 

@@ -34,7 +34,7 @@ SUPPORTED = sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(so
 START_TIMEOUT = 60.0
 """Seconds that imports may take."""
 REAP_TIMEOUT = 10.0
-_CLEAR_TIMEOUT = 20.0
+_CLEAR_TIMEOUT = 10.0
 _MESSAGE = 64
 _PARENT_CHECK = 1.0
 
@@ -147,6 +147,7 @@ def main() -> None:
     host = os.getppid()
     worker.warm(sys.argv[2:])
     _keep_shared()
+    workers: set[int] = set()
     while os.getppid() == host:
         if not select.select([control], [], [], _PARENT_CHECK)[0]:
             continue
@@ -156,29 +157,36 @@ def main() -> None:
         what, *words = message.decode().split()
         if what == "fork":
             _import(words)
-            control.send(b"%d" % _fork(control, descriptors))
+            workers.add(pid := _fork(control, descriptors))
+            control.send(b"%d" % pid)
         else:
-            _, status = os.waitpid(int(words[0]), 0)
+            pid, status = os.waitpid(int(words[0]), 0)
+            workers.discard(pid)
             control.send(b"%d" % os.waitstatus_to_exitcode(status))
-    _clear_up()
+    _clear_up(workers)
 
 
-def _clear_up() -> None:
-    """Remove the temporary files of a host that was killed, once its workers and what they had started are gone."""
+def _clear_up(workers: set[int]) -> None:
+    """End the workers of a host that was killed, and remove its temporary files once these are gone.
+
+    A fork of the host, if one lives, holds these files: then they stay.
+    """
     deadline = time.monotonic() + _CLEAR_TIMEOUT
-    place = Path(tempfile.gettempdir()).parent  # ours is the folder that the host held
-    while time.monotonic() < deadline and (_has_workers() or not scratch.clear_dead(place)):
+    ours = Path(tempfile.gettempdir())  # the folder that the host held
+    while time.monotonic() < deadline and (_living(workers) or ours.exists()):
+        if not workers:
+            scratch.clear_dead(ours.parent)
         time.sleep(0.05)
 
 
-def _has_workers() -> bool:
-    """Whether a worker still lives; takes the statuses of those that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
+def _living(workers: set[int]) -> bool:
+    """Kill the workers, and take out those that have ended; whether any is left."""
+    for pid in list(workers):
+        with contextlib.suppress(ProcessLookupError):  # it does not lead its group yet
+            os.killpg(pid, signal.SIGKILL)
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            workers.discard(pid)
+    return bool(workers)
 
 
 def _import(packages: Sequence[str]) -> None:

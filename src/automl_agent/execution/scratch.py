@@ -47,9 +47,8 @@ class Scratch:
             self._handle = -1
 
 
-def clear_dead(place: Path) -> bool:
-    """Remove the folders of dead processes that lie in `place`; whether none is left."""
-    clear = True
+def clear_dead(place: Path) -> None:
+    """Remove the folders of dead processes that lie in `place`."""
     for folder in place.glob(f"{_PREFIX}*{_SUFFIX}"):
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -58,10 +57,8 @@ def clear_dead(place: Path) -> bool:
         try:
             if os.fstat(handle).st_uid == os.geteuid() and _locked(handle):
                 shutil.rmtree(folder, ignore_errors=True)
-                clear = clear and not folder.exists()
         finally:
             os.close(handle)
-    return clear
 
 
 def _made() -> tuple[Path, int]:
