@@ -6,27 +6,20 @@ result is saved; each time a new process goes on with it.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
 import random
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from conftest import CANCER
+from lives import Life, drive, finish, is_whole, litter, repeated, running, start, temporary, wait_for
 
 pytestmark = pytest.mark.slow
 
-DRIVER = Path(__file__).with_name("kill_driver.py")
 STAGES = (
     "begin",
     "verify_request",
@@ -63,97 +56,6 @@ SOME = [
 ]
 """What is died of in the test command; with the marker `long`, of all."""
 AT_ONCE = {"agent_data", "agent_model"}
-MARK = "AUTOML_TEST_RUN"
-PATIENCE = 300.0
-
-
-@dataclass
-class Life:
-    """One process of a run: how it ended and what it said."""
-
-    status: int
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def stages(self) -> list[str]:
-        return [event["stage"] for event in self.events if event["kind"] == "stage_started"]
-
-    @property
-    def trials(self) -> list[dict[str, Any]]:
-        """Finished trials."""
-        found = [event["trial"] for event in self.events if event["kind"] == "trial_finished"]
-        return [trial for trial in found if trial["score"] is not None]
-
-
-def drive(folder: Path, thread: str, *death: str, seconds: float | None = None) -> Life:
-    """One process of the driver; with `seconds` it is killed from outside after so long."""
-    command = [sys.executable, str(DRIVER), str(folder), thread, *death]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=marked(folder))
-    try:
-        out, err = process.communicate(timeout=seconds or PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), err
-    events = []
-    for line in out.splitlines():
-        with contextlib.suppress(ValueError):  # a line cut short
-            events.append(json.loads(line))
-    return Life(process.returncode, events)
-
-
-def marked(folder: Path) -> dict[str, str]:
-    """An environment by which processes are found again, those included that outlive their parents."""
-    return {**os.environ, MARK: str(folder), "LANGGRAPH_STRICT_MSGPACK": "true"}
-
-
-def running(folder: Path) -> list[str]:
-    """Commands of the live processes that were started for this folder."""
-    sign = f"{MARK}={folder}".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if sign in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def is_whole(bundle: Path) -> bool:
-    """Whether every file is there as the manifest says."""
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    return all(
-        hashlib.sha256((bundle / name).read_bytes()).hexdigest() == sha for name, sha in manifest["files"].items()
-    )
-
-
-def litter(folder: Path) -> list[str]:
-    """What was begun and not finished."""
-    begun = (".part", ".partial", ".old", ".new")
-    return [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.name.endswith(begun) or path.name.startswith((".result.json", ".grade.json", ".bundle"))
-    ]
-
-
-def repeated(lives: list[Life]) -> set[str]:
-    """Trials that one process had finished and a later one ran again."""
-    finished: set[str] = set()
-    again: set[str] = set()
-    for life in lives:
-        again |= {trial["id"] for trial in life.trials if not trial["cached"] and trial["id"] in finished}
-        finished |= {trial["id"] for trial in life.trials}
-    return again
-
 
 # ---------------------------------------------------------------- killed in every stage
 
@@ -176,7 +78,7 @@ class Killed:
 def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     run = Killed(tmp_path_factory.mktemp("killed"), request.param)
     for death in run.deaths:
-        run.lives[death] = drive(run.folder, "run", *death)
+        run.lives[death] = drive(run.folder, "run", ":".join(death))
         bundle = run.folder / "out" / "bundle"
         run.whole[death] = bundle.is_dir() and is_whole(bundle)
         if death == ("stage_finished", "grade"):
@@ -263,20 +165,7 @@ def _nothing_runs_on(request: pytest.FixtureRequest) -> Iterator[None]:
     if "home" in request.fixturenames:
         folder = request.getfixturevalue("home")
         assert wait_for(lambda: not running(folder), 10), running(folder)
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "automl_agent.cli", "run", *arguments, "--home", str(home / "home"), "--json"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, cwd=home, env=marked(home), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
-    """Exit status, result and what was said on stderr."""
-    out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, json.loads(out) if out.strip() else {}, err
+        assert wait_for(lambda: not list(temporary(folder).iterdir()), 10), list(temporary(folder).iterdir())
 
 
 def until_best(process: subprocess.Popen[str], out: Path) -> None:
@@ -343,3 +232,37 @@ def test_plans_are_approved_later(home: Path) -> None:
     assert status in (0, 3), err
     assert result["run_id"] == asked["run_id"]
     assert result["score"] > 0.8
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "stage_started:baseline",
+        *(
+            pytest.param(point, marks=pytest.mark.long)
+            for point in ("put:after@1", "put_writes:before@3", "stage_finished:try_plan", "publish:before",
+                          "file:before:grade.json", "file:after:report.html", "file:before:result.json")
+        ),
+    ],
+)  # fmt: skip
+def test_a_command_killed_at_a_point_is_resumed(point: str, home: Path) -> None:
+    out = f"at-{point}"
+    given = (WORDS, *DATA, "--budget", "300", "--trials", "4", "--out", out)
+    assert finish(start(home, *given, at=point))[0] == -signal.SIGKILL
+    status, result, err = finish(start(home, "--resume", "last"))
+    assert status == 0, err
+    assert result["status"] == "delivered"
+    assert is_whole(home / out / "bundle")
+    assert not litter(home / out)
+
+
+def test_a_command_killed_as_it_starts_asks_for_approval_all_the_same(home: Path) -> None:
+    given = (WORDS, *DATA, "--budget", "300", "--trials", "4", "--approve")
+    assert finish(start(home, *given, at="file:after:manifest.json"))[0] == -signal.SIGKILL
+    status, asked, err = finish(start(home, "--resume", "last"))
+    assert status == 4, err
+    assert "--yes" in asked["reason"]
+
+
+def test_after_all_these_nothing_is_half_written(home: Path) -> None:
+    assert not litter(home)

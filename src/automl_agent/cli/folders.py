@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from automl_agent.errors import InputError
 from automl_agent.events import Event
-from automl_agent.execution.home import write_durably
+from automl_agent.execution.home import prepare_home, write_durably
 from automl_agent.execution.ledger import Ledger
 from automl_agent.execution.runs import RunManifest, list_runs, read_manifest, write_manifest
 from automl_agent.records import Report
@@ -47,11 +47,13 @@ class RunFolder:
         Raises:
             InputError: when home cannot be written.
         """
-        home = manifest.settings.home_path
-        path = write_manifest(home, manifest).parent
-        if approve:
-            (path / "approve").touch()
-        return cls(home, manifest)
+        folder = cls(manifest.settings.home_path, manifest)
+        if approve:  # before the manifest: a run that can be resumed asks for what it was told to ask
+            prepare_home(folder.home)
+            folder.path.mkdir(parents=True, exist_ok=True)
+            (folder.path / "approve").touch()
+        write_manifest(folder.home, manifest)
+        return folder
 
     @property
     def run_id(self) -> str:

@@ -26,7 +26,7 @@ from automl_agent.records import DataProfile, Grade, Member, ServerCheck, Soluti
 from automl_agent.tasks.candidate import travelling
 from automl_agent.tasks.family import Candidate, MetricSpec, TaskFamily, shared_file
 
-__all__ = ["RUNTIME", "BundleContent", "MemberFiles", "finalise", "publish", "size_mb", "write_bundle"]
+__all__ = ["RUNTIME", "BundleContent", "MemberFiles", "copy_bundle", "finalise", "publish", "size_mb", "write_bundle"]
 
 RUNTIME = Path(__file__).parent / "runtime"
 MEASURES = Path(__file__).parents[1] / "tasks" / "measures.py"
@@ -99,6 +99,11 @@ def write_bundle(folder: Path, content: BundleContent) -> None:
     card = model_card(content.task, content.profile, members, metric=content.metric.name, validation=content.score,
                       generated=written)  # fmt: skip
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+def copy_bundle(folder: Path, target: Path) -> None:
+    """Another bundle of the same files, as hard links where the file system allows it: `finalise` replaces its own."""
+    shutil.copytree(folder, target, copy_function=_link, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def finalise(folder: Path, *, task: TaskSpec, profile: DataProfile, solution: Solution, grade: Grade | None,

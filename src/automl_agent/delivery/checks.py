@@ -23,6 +23,8 @@ from typing import Any
 from automl_agent.delivery.bundle import runtime_module
 from automl_agent.delivery.confined import generated, retrained, served
 from automl_agent.errors import AutoMLError, BundleError, InputError
+from automl_agent.execution.lifeline import FOLLOW, RUN, lifeline
+from automl_agent.execution.scratch import Scratch
 from automl_agent.records import ServerCheck
 
 TOLERANCE = 1e-6
@@ -34,19 +36,14 @@ KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRAR
 """Environment variables that a bundle's process gets; keys and tokens are not among them."""
 
 WALL = """
-import os, runpy, sys, threading
+import sys
 class Wall:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "automl_agent":
             raise ImportError("a bundle runs without automl_agent")
 sys.meta_path.insert(0, Wall())
-lifeline, sys.argv = int(sys.argv[1]), sys.argv[2:]
-threading.Thread(target=lambda: (os.read(lifeline, 1), os._exit(1)), daemon=True).start()
-sys.path[0] = os.path.dirname(sys.argv[0])
-runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs a script as `python script` would, but for two things: `automl_agent` cannot be imported, and the process ends
-when ours does (the lifeline is a pipe of which we hold the other end)."""
+"""What runs after it cannot import `automl_agent`."""
 
 
 def check_server(bundle: Path, timeout: float, sandbox: str = "auto") -> ServerCheck:
@@ -207,20 +204,17 @@ def _process(bundle: Path, script: str, arguments: Sequence[str], **streams: Any
     # One thread each and no spinning: what is compared must not depend on the number of cores.
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | threads
-    theirs, ours = os.pipe()
-    command = [sys.executable, "-B", "-c", WALL, str(theirs), str(bundle.resolve() / script), *arguments]
-    try:
+    with Scratch() as scratch, lifeline() as theirs:  # a program that is killed leaves its temporary files
+        program = [sys.executable, "-B", "-c", FOLLOW + WALL + RUN]
+        command = [*program, str(theirs), str(scratch), str(bundle.resolve() / script), *arguments]
         process = subprocess.Popen(
-            command, env=environment, cwd=bundle, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
-            pass_fds=(theirs,), **streams
+            command, env=environment | {"TMPDIR": str(scratch)}, cwd=bundle, stdin=subprocess.DEVNULL, text=True,
+            start_new_session=True, pass_fds=(theirs,), **streams
         )  # fmt: skip
-        os.close(theirs)
         try:
             yield process
         finally:
             _kill(process)
-    finally:
-        os.close(ours)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

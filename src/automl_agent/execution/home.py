@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from automl_agent.errors import InputError
 
 _HOME_HINT = "Give a folder that you may write to: --home, or `home` of the settings."
 _NAME = re.compile(r"(?!\.)[\w.-]+")
 _NAME_BYTES = 200
+_PATIENCE = 30.0
+"""Seconds to wait for another writer of the same file."""
 
 
 def prepare_home(home: Path) -> Path:
@@ -46,18 +52,61 @@ def checked_name(name: str) -> str:
 
 def write_durably(path: Path, text: str) -> None:
     """Write a file that is either the old one or the new one, whatever happens, a power cut included."""
-    content, part = text.encode(), path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
+    content, part = text.encode(), path.with_name(f".{path.name}.part")
+    with _alone(part) as file:
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def _alone(part: Path) -> Iterator[IO[bytes]]:
+    """An empty file that nobody else writes to; the name is always the same, so that one which a killed process left is
+    used up by the next.
+
+    Raises:
+        OSError: it cannot be made, or somebody else has kept it for long.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with part.open("ab") as file:
+            held = _held(file)
+            if held and _lies_at(part, file):
+                file.truncate(0)
+                yield file
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "another process keeps on writing it", str(part))
+        if not held:
+            time.sleep(0.01)
+
+
+def _lies_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether it is this file still, and was not renamed by whoever held it before."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _held(file: IO[bytes]) -> bool:
+    """Whether the lock of an open file is ours now; where the system has none, there is nothing to wait for."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return True
+    return True

@@ -129,3 +129,4 @@ def _close(board: Board, slots: list[Slot]) -> None:
         if slot.thread.is_alive() and slot.thread is not threading.current_thread():
             with contextlib.suppress(RuntimeError):
                 slot.thread.join(timeout=2)
+    board.clear()

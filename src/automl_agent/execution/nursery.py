@@ -22,15 +22,19 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
-from automl_agent.execution import worker
+from automl_agent.execution import scratch, worker
 
 SUPPORTED = sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(socket, "recv_fds")
 START_TIMEOUT = 60.0
 """Seconds that imports may take."""
 REAP_TIMEOUT = 10.0
+_CLEAR_TIMEOUT = 10.0
 _MESSAGE = 64
 _PARENT_CHECK = 1.0
 
@@ -138,11 +142,12 @@ class ForkedProcess:
 
 
 def main() -> None:
-    """Import, then fork on demand until the host is gone."""
+    """Import, then fork on demand until the host is gone, and clear up after it."""
     control = socket.socket(fileno=int(sys.argv[1]))
     host = os.getppid()
     worker.warm(sys.argv[2:])
     _keep_shared()
+    workers: set[int] = set()
     while os.getppid() == host:
         if not select.select([control], [], [], _PARENT_CHECK)[0]:
             continue
@@ -152,10 +157,36 @@ def main() -> None:
         what, *words = message.decode().split()
         if what == "fork":
             _import(words)
-            control.send(b"%d" % _fork(control, descriptors))
+            workers.add(pid := _fork(control, descriptors))
+            control.send(b"%d" % pid)
         else:
-            _, status = os.waitpid(int(words[0]), 0)
+            pid, status = os.waitpid(int(words[0]), 0)
+            workers.discard(pid)
             control.send(b"%d" % os.waitstatus_to_exitcode(status))
+    _clear_up(workers)
+
+
+def _clear_up(workers: set[int]) -> None:
+    """End the workers of a host that was killed, and remove its temporary files once these are gone.
+
+    A fork of the host, if one lives, holds these files: then they stay.
+    """
+    deadline = time.monotonic() + _CLEAR_TIMEOUT
+    ours = Path(tempfile.gettempdir())  # the folder that the host held
+    while time.monotonic() < deadline and (_living(workers) or ours.exists()):
+        if not workers:
+            scratch.clear_dead(ours.parent)
+        time.sleep(0.05)
+
+
+def _living(workers: set[int]) -> bool:
+    """Kill the workers, and take out those that have ended; whether any is left."""
+    for pid in list(workers):
+        with contextlib.suppress(ProcessLookupError):  # it does not lead its group yet
+            os.killpg(pid, signal.SIGKILL)
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            workers.discard(pid)
+    return bool(workers)
 
 
 def _import(packages: Sequence[str]) -> None:

@@ -64,8 +64,8 @@ class WorkerProcess:
         """Ids of processes that were seen outside our group, so that each is looked at once."""
 
     @classmethod
-    def started(cls, preload: Sequence[str] = ()) -> WorkerProcess:
-        """A new interpreter, which imports while nobody waits."""
+    def started(cls, scratch: Path, preload: Sequence[str] = ()) -> WorkerProcess:
+        """A new interpreter, which imports while nobody waits; its temporary files go to `scratch`."""
         process = subprocess.Popen(
             [interpreter(), "-P", "-m", WORKER],
             stdin=subprocess.PIPE,
@@ -73,7 +73,7 @@ class WorkerProcess:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            env=environment(),
+            env=environment(scratch),
         )
         worker = cls(process, cast(tuple[FileIO, FileIO, FileIO], (process.stdin, process.stdout, process.stderr)))
         if preload:
@@ -205,7 +205,8 @@ def interpreter() -> str:
     return sys.executable
 
 
-def environment() -> dict[str, str]:
-    """The environment of a worker: the host's, our thread settings, and the host's import path in the same order."""
+def environment(scratch: Path) -> dict[str, str]:
+    """The environment of a worker: the host's, our thread settings, the host's import path in the same order, and a
+    place for temporary files that the worker need not clear."""
     path = [str(Path(entry).absolute()) for entry in sys.path if os.pathsep not in entry]
-    return {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path))}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)), "TMPDIR": str(scratch)}

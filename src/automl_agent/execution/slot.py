@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -16,6 +17,7 @@ from automl_agent.errors import JobError
 from automl_agent.execution.nursery import SUPPORTED, Nursery, NurseryGone
 from automl_agent.execution.process import WorkerGone, WorkerProcess, environment, interpreter
 from automl_agent.execution.protocol import Job
+from automl_agent.execution.scratch import Scratch
 from automl_agent.execution.worker import SHARED
 
 _START_GRACE = 60.0
@@ -65,6 +67,8 @@ class Board:
     closed: bool = False
     owner: int = field(default_factory=os.getpid)
     _nursery: Nursery | None = None
+    _scratch: Scratch | None = None
+    """Holds the temporary files of all workers: a killed one leaves them."""
     _workers: int = 0
     _birth: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,7 +83,9 @@ class Board:
                 return self._counted(WorkerProcess.forked(self.nursery(), packages))
             if self.closed:
                 raise cancelled()
-        return self._counted(WorkerProcess.started(self.preload))
+        with self._birth:
+            place = self._place()
+        return self._counted(WorkerProcess.started(place, self.preload))
 
     def nursery(self) -> Nursery:
         """The process that forks workers, started where there is none.
@@ -92,7 +98,7 @@ class Board:
                 raise NurseryGone
             if self._nursery is None or not self._nursery.alive:
                 self._end_nursery()
-                self._nursery = Nursery(interpreter(), self.preload, environment())
+                self._nursery = Nursery(interpreter(), self.preload, environment(self._place()))
             return self._nursery
 
     def ended(self) -> None:
@@ -105,6 +111,16 @@ class Board:
         with self._birth:
             if self.closed or self._workers == 0:
                 self._end_nursery()
+
+    def clear(self) -> None:
+        """Remove the temporary files, once all workers have ended."""
+        with self._birth:
+            if self._scratch is not None:
+                self._scratch.close()
+
+    def _place(self) -> Path:
+        self._scratch = self._scratch or Scratch()
+        return self._scratch.path
 
     def _counted(self, worker: WorkerProcess) -> WorkerProcess:
         with self._birth:

@@ -10,6 +10,7 @@ from typing import Any
 
 from automl_agent.execution.database import open_database
 from automl_agent.execution.home import checked_name, prepare_home
+from automl_agent.execution.unfinished import clear_dead
 
 _SCHEMA = ("CREATE TABLE IF NOT EXISTS trials (key TEXT PRIMARY KEY, result TEXT NOT NULL)",)
 
@@ -65,6 +66,10 @@ class TrialStore:
         if "error" in result and result.get("kind", "error") != "error":
             return
         self._database.write("INSERT OR REPLACE INTO trials VALUES (?, ?)", key, json.dumps(result))
+
+    def clear_dead(self) -> None:
+        """Remove what killed workers left half-written."""
+        clear_dead(self._root, "*/")
 
     def folder(self, key: str) -> Path:
         """Where the files of a trial lie. It is not made here."""

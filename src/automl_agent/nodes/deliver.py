@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from automl_agent.delivery.bundle import finalise, size_mb
+from automl_agent.delivery.bundle import copy_bundle, finalise, size_mb
 from automl_agent.delivery.checks import check_retrain, check_server, retrain_seconds
 from automl_agent.delivery.predictions import write_predictions
 from automl_agent.delivery.publish import publish
@@ -56,8 +56,10 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     curve = _learning_curve(stage, task, profile, solution, state["full"]) if missed else []
     write_durably(facts / "importance.json", json.dumps(ranked))
     write_durably(facts / "learning_curve.json", json.dumps(curve))
+    final = facts / "bundle"  # a kill in the middle of what follows must find the solution as it was sealed
+    copy_bundle(folder, final)
     finalise(
-        folder,
+        final,
         task=task,
         profile=profile,
         solution=solution,
@@ -68,12 +70,16 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         importance=ranked,
     )
     out = Path(state["out"])
-    publish(folder, out / "bundle")
+    publish(final, out / "bundle")
     write_predictions(out / "predictions.csv", data, stage.artifacts.path(grade.details), folder)
     bundle = Bundle(
         path=str(out / "bundle"),
         files=tuple(
-            sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "model/" not in str(p))
+            sorted(
+                str(p.relative_to(final))
+                for p in final.rglob("*")
+                if p.is_file() and "model/" not in str(p.relative_to(final))
+            )
         ),
         size_mb=round(size_mb(out / "bundle"), 3),
         server=server,

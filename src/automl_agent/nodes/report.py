@@ -47,6 +47,7 @@ def report(state: State, stage: Stage) -> dict[str, Any]:
     if state.get("bundle") is not None:
         remember(state, stage)
     stage.services.executor.release(stage.run_id)
+    stage.trials.clear_dead()
     return {"report": result}
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from zlib import crc32
 
-from automl_agent.execution.lease import machine, start_of
 from automl_agent.execution.trials import digest
+from automl_agent.execution.unfinished import clear_dead, unfinished
 from automl_agent.tasks.candidate import load_candidate, read_candidate
 from automl_agent.tasks.family import Candidate, FoldData
 from automl_agent.tasks.generated.folds import fit_confined
@@ -72,23 +70,23 @@ def fit_fold(
     part = known_family.fold(Path(data), fold, rows=rows, seed=seed)
     task = known_family.describe(Path(data), metric)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_dead(target.parent)
-    unfinished = target.with_name(f"{target.name}.{_here()}-{os.getpid()}-{uuid4().hex[:8]}.part")
-    unfinished.mkdir()
+    clear_dead(target.parent)
+    begun = unfinished(target)
+    begun.mkdir()
     try:
         chosen = read_candidate(Path(candidate), known_family.shared)
         arguments = {"task": task, "params": params, "steps": list(steps), "seed": seed, "threads": threads,
                      "time_limit": time_limit}  # fmt: skip
         if chosen.generated:
-            result = fit_confined(chosen, arguments, part, unfinished, sandbox=sandbox, seconds=seconds)
+            result = fit_confined(chosen, arguments, part, begun, sandbox=sandbox, seconds=seconds)
         else:
-            result = _fit_here(chosen, known_family.shared, arguments, part, unfinished)
-        np.save(unfinished / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
-        result |= {"digest": digest(unfinished)}
-        (unfinished / "result.json").write_text(json.dumps({"call": call, "result": result}), encoding="utf-8")
-        _put(unfinished, target)
+            result = _fit_here(chosen, known_family.shared, arguments, part, begun)
+        np.save(begun / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
+        result |= {"digest": digest(begun)}
+        (begun / "result.json").write_text(json.dumps({"call": call, "result": result}), encoding="utf-8")
+        _put(begun, target)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(begun, ignore_errors=True)
     return result
 
 
@@ -111,13 +109,13 @@ def follow(*, family: str, data: str, candidate: str, fold: int, model: str, out
     part = known.fold(Path(data), fold, rows=0, seed=0)
     loaded.follow(part.train, part.target)
     target = Path(out)
-    unfinished = target.with_name(f"{target.name}.{_here()}-{os.getpid()}-{uuid4().hex[:8]}.part")
+    begun = unfinished(target)
     try:
-        shutil.copytree(Path(model) / "model", unfinished / "model")
-        loaded.save(unfinished / "model")
-        _put(unfinished, target)
+        shutil.copytree(Path(model) / "model", begun / "model")
+        loaded.save(begun / "model")
+        _put(begun, target)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(begun, ignore_errors=True)
     return {"followed": True}
 
 
@@ -156,18 +154,6 @@ def _finished(folder: Path, call: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     result = stored.get("result")
     return result if isinstance(result, dict) and result.get("digest") == digest(folder) else None
-
-
-def _clear_dead(place: Path) -> None:
-    """Remove what workers of this machine left that were killed in the middle: a folder names the process at work."""
-    for folder in place.glob(f"*.{_here()}-*.part"):
-        if start_of(int(folder.name.split("-")[1])) is None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _here() -> str:
-    """The machine in eight letters, for the name of a file."""
-    return f"{crc32(machine().encode()):08x}"
 
 
 def _put(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from automl_agent.execution.lifeline import FOLLOW, RUN, lifeline
 from automl_agent.execution.sandbox.environment import clean_environment
 from automl_agent.execution.sandbox.output import Output
 from automl_agent.execution.sandbox.protocol import Layers, SandboxJob, SandboxResult, Status
@@ -35,15 +36,21 @@ class PlainSandbox:
 
     def run(self, job: SandboxJob, stop: threading.Event | None = None) -> SandboxResult:
         started = time.monotonic()
+        with lifeline() as theirs:
+            return self._run(job, theirs, started, stop)
+
+    @staticmethod
+    def _run(job: SandboxJob, theirs: int, started: float, stop: threading.Event | None) -> SandboxResult:
         output = Output()
         process = subprocess.Popen(
-            [sys.executable, str(job.program), *job.arguments],
+            [sys.executable, "-c", FOLLOW + RUN, str(theirs), "", str(job.program), *job.arguments],
             cwd=job.work,
             env=clean_environment(job),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(theirs,),
         )
         assert process.stdout is not None
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from automl_agent.execution.sandbox.plain import PlainSandbox
 from automl_agent.execution.sandbox.protocol import Layers, Sandbox, SandboxJob
+from automl_agent.execution.scratch import Scratch
 
 if TYPE_CHECKING:
     from automl_agent.execution.sandbox.confined import ConfinedSandbox
@@ -53,8 +53,8 @@ def best() -> Sandbox:
 
 def trouble(layers: tuple[str, ...] | list[str]) -> str:
     """Why these layers do not work together; empty when they do."""
-    with tempfile.TemporaryDirectory() as scratch:
-        secret, work = Path(scratch, "secret"), Path(scratch, "work")
+    with Scratch() as scratch:
+        secret, work = scratch / "secret", scratch / "work"
         secret.write_text("not granted")
         work.mkdir()
         job = SandboxJob(PROBE, work, (str(secret), *layers), seconds=_SECONDS)

@@ -16,7 +16,9 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 
+from automl_agent.execution import scratch
 from automl_agent.execution.sandbox import handover, processes
 from automl_agent.execution.sandbox.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
 from automl_agent.execution.sandbox.meter import POLL, Meter
@@ -47,7 +49,12 @@ def _carry_out(order: Order) -> SandboxResult:
     parent_died = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: parent_died.set())
     with handover.to_nobody(order.work) if order.nobody else handover.kept_accessible(order.work):
-        return _Run(order, parent_died).result()
+        result = _Run(order, parent_died).result()
+    if (
+        result.status == "stopped"
+    ):  # the host may be dead: then it does not clear the place that the work folder lies in
+        scratch.clear_dead(Path(order.work).parent.parent)
+    return result
 
 
 class _Run:

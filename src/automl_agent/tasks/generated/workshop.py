@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -25,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl_agent.execution.sandbox.kernel import NOBODY
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.execution.sandbox.protocol import SandboxJob, SandboxResult
+from automl_agent.execution.scratch import Scratch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -118,15 +117,10 @@ class Workshop:
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """A place for one run; it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="automl-code-", ignore_cleanup_errors=True) as place:
-        root = Path(place)
+    with Scratch() as root:
         shop = Workshop(root / "inputs", root / "work")
         shop.code.mkdir(parents=True)
         shop.work.mkdir()
-        # The program runs as nobody, and some libraries ask access(2), which looks at the user.
-        if os.name == "posix" and os.geteuid() == 0:
-            os.chown(root, -1, NOBODY)
-            root.chmod(0o710)
         yield shop
 
 

@@ -28,6 +28,8 @@ BATCH = 16
 KEPT = 100_000
 """Vectors that a process keeps."""
 
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
 _known: dict[tuple[str, str], Array] = {}
 """(encoder, text) -> vector; an encoder is known by size and time of its files, which a hard link shares."""
 _loaded: dict[str, TextVectors] = {}
@@ -87,8 +89,7 @@ class TextVectors:
         self._table: Array | None = None
         self._session: Any = None
         if weights.suffix == ".onnx":
-            import onnxruntime
-
+            onnxruntime = quiet_runtime()
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = options.inter_op_num_threads = 1
             if few:
@@ -197,3 +198,18 @@ def read_matrix(path: Path) -> Array:
         content = file.read(end - start)
     matrix = np.frombuffer(content, dtype=kinds[fitting[0]["dtype"]])
     return matrix.reshape(fitting[0]["shape"])
+
+
+def quiet_runtime() -> Any:
+    """The module `onnxruntime` without its telemetry, which it else begins when it is imported: reports to its maker,
+    kept in the user's cache until they can be sent, and a file in the folder of temporary files."""
+    before = os.environ.get(_NO_TELEMETRY)
+    os.environ[_NO_TELEMETRY] = "1"
+    try:
+        import onnxruntime
+    finally:
+        if before is None:
+            del os.environ[_NO_TELEMETRY]
+        else:
+            os.environ[_NO_TELEMETRY] = before
+    return onnxruntime

@@ -1,0 +1,92 @@
+"""A folder for temporary files that is gone afterwards, also where its process is killed.
+
+Its owner holds a lock on it, which the system releases when the owner dies, however that happens. Whoever makes the
+next one removes those that nobody holds. Where the owner had workers, the process that they were forked from does it at
+once (`nursery`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from automl_agent.execution.sandbox.kernel import NOBODY
+
+_PREFIX, _SUFFIX = "automl-agent-", ".scratch"
+_TRIES = 100
+
+
+class Scratch:
+    """One such folder, below the system's folder for temporary files; `with Scratch() as folder` closes it."""
+
+    def __init__(self) -> None:
+        """
+        Raises:
+            OSError: when it cannot be made.
+        """
+        clear_dead(Path(tempfile.gettempdir()))
+        self.path, self._handle = _made()
+        # Generated code may run as nobody, in a folder within: it passes this one, and cannot look into it.
+        if os.name == "posix" and os.geteuid() == 0:
+            os.chown(self.path, -1, NOBODY)
+            self.path.chmod(0o710)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove it with all that is in it. Idempotent."""
+        if self._handle >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._handle)
+            self._handle = -1
+
+
+def clear_dead(place: Path) -> None:
+    """Remove the folders of dead processes that lie in `place`."""
+    for folder in place.glob(f"{_PREFIX}*{_SUFFIX}"):
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # another user's, or gone
+            continue
+        try:
+            if os.fstat(handle).st_uid == os.geteuid() and _locked(handle):
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)
+
+
+def _made() -> tuple[Path, int]:
+    """A new folder, and the descriptor that holds it. Somebody who clears up may come in between: then another one."""
+    for _ in range(_TRIES):
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX)).absolute()
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        if _locked(handle, without=True) and path.exists():
+            return path, handle
+        os.close(handle)
+    raise OSError(f"no folder can be kept in {tempfile.gettempdir()}")
+
+
+def _locked(handle: int, *, without: bool = False) -> bool:
+    """Take the lock of an open folder.
+
+    Args:
+        without: what to say where the system knows no such locks; there nothing is ever cleared.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return without
+    return True
