@@ -320,6 +320,29 @@ def test_a_worker_killed_while_idle_costs_no_job(pool: LocalPool) -> None:
     assert pool.submit(job("add", a=1, b=1)).result(30)["sum"] == 2
 
 
+def test_a_job_whose_worker_the_system_killed_is_done_again_with_fewer_workers(pool: LocalPool, tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+
+    def kill() -> None:
+        assert eventually(file.exists)
+        pid = int(file.read_text().split()[0])
+        file.unlink()
+        os.kill(pid, signal.SIGKILL)
+
+    once = pool.submit(job("sleep", file=str(file), seconds=1.0))
+    kill()
+    assert once.result(30) == {}
+    assert (pool.size, pool.killed) == (1, 1)
+    file.unlink()
+    twice = pool.submit(job("sleep", file=str(file)))
+    kill()
+    kill()
+    error = twice.exception(30)
+    assert isinstance(error, JobError) and error.kind == "killed"
+    assert (pool.size, pool.killed) == (1, 3)
+    assert pool.submit(job("add", a=1, b=1)).result(30)["sum"] == 2
+
+
 def test_prepare_imports_ahead(jobs: Path, tmp_path: Path) -> None:
     mark = tmp_path / "imported"
     (jobs / "slow_library.py").write_text(f"open({str(mark)!r}, 'a').write('x')")

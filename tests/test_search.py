@@ -236,6 +236,34 @@ def test_what_was_late_in_the_plans_is_compared_before_tuning(runner):
     assert {(trial.candidate, trial.plan) for trial in full} == {("linear", "p"), ("lightgbm", "q")}
 
 
+@pytest.mark.parametrize("room", [ROWS, 120_000, 0])
+def test_what_outgrows_memory_on_all_rows_is_trained_on_fewer(runner, room):
+    """On half of them, or half of these; on all where that works, and on few where nothing does."""
+    runner.profile = runner.profile.model_copy(update={"rows_train": 600_000, "meta": {"budget": 10.0, "columns": 10}})
+    submit, probe = runner.pool.submit, probe_fidelity(runner.family, runner.profile)
+
+    def small(job):
+        rows = job.arguments["rows"]
+        if room == ROWS or 0 < rows <= max(room, probe.rows):
+            return submit(job)
+        failed = Future()
+        failed.set_exception(JobError("fit_fold used 700 MB of memory, more than 500 MB.", "memory"))
+        return failed
+
+    runner.pool.submit = small
+    works = [Work(CandidateChoice(candidate=n, params=GOOD), (), "p", "test") for n in ("linear", "lightgbm")]
+    probes = runner.run(works, probe, until=time.monotonic() + 30)
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    search._tune = lambda: None
+    search._cost = lambda trial: 0.01
+    full = search.run(probes)
+    rows = {ROWS: {0}, 120_000: {100_000}, 0: set()}[room]
+    assert {trial.fidelity.rows for trial in full} == rows
+    assert {trial.candidate for trial in full} == ({"linear", "lightgbm"} if rows else set())
+    assert search.outgrown == (room != ROWS)
+    assert bool(runner.strains) == (room != ROWS) and all("--max-memory" in text for text in runner.strains.values())
+
+
 def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     runner.profile = runner.profile.model_copy(update={"rows_train": 10**9})
     works = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")]

@@ -2,8 +2,9 @@
 
     AutoMLError
     ├── InputError         the caller's data, words or options: one clear line, exit status 2
+    │   └── StorageError   a disk is full or read-only, or a folder is gone: the run can go on when that is put right
     ├── ConfigurationError a programming mistake in the use of the library (unknown agent name, bad settings)
-    ├── JobError           a job of a worker failed, timed out or outgrew its memory
+    ├── JobError           a job of a worker failed, timed out, outgrew its memory, or found no room on a disk
     ├── SandboxError       the sandbox that the settings require is not to be had here
     └── BundleError        a bundle is damaged or was changed
 
@@ -25,12 +26,21 @@ class InputError(AutoMLError):
         super().__init__(f"{message} {hint}".strip())
 
 
+class StorageError(InputError):
+    """A disk is full or cannot be written to, or a folder went away: the message names the place, the hint says what to
+    do (`execution.storage`)."""
+
+
 class ConfigurationError(AutoMLError):
     """The library was called with arguments that cannot work."""
 
 
 class JobError(AutoMLError):
-    """A job failed in its worker. `kind` is `error`, `timeout`, `memory`, `crash` or `cancelled`."""
+    """A job failed in its worker.
+
+    `kind` is `error`, `timeout`, `memory` (it outgrew its limit), `killed` (from outside, as a system does that has no
+    memory left), `crash`, `storage` (a disk: see `StorageError`) or `cancelled`.
+    """
 
     def __init__(self, message: str, kind: str = "error") -> None:
         self.kind = kind

@@ -65,7 +65,7 @@ def build_best(
                 _rehearse(runner, built)
         except JobError as error:
             ours = [trial for trial in trials if not runner.candidate(trial.candidate).generated]
-            if error.kind == "cancelled" or not ours or len(ours) == len(trials):
+            if error.kind in ("cancelled", "storage") or not ours or len(ours) == len(trials):
                 raise
             text = f"What a language model wrote is left out of the bundle: {str(error).splitlines()[-1]}"
             runner.emit(Remark(text=text, level="warning"))

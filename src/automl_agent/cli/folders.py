@@ -10,8 +10,9 @@ error.txt       why the run could not go on
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,9 +49,13 @@ class RunFolder:
             InputError: when home cannot be written.
         """
         folder = cls(manifest.settings.home_path, manifest)
+        (prepare_home(folder.home) / "runs").mkdir(exist_ok=True)
+        try:
+            folder.path.mkdir()
+        except FileExistsError:
+            text = f"Another run was just given the name {manifest.run_id}, too."
+            raise InputError(text, hint="Start this one again.") from None
         if approve:  # before the manifest: a run that can be resumed asks for what it was told to ask
-            prepare_home(folder.home)
-            folder.path.mkdir(parents=True, exist_ok=True)
             (folder.path / "approve").touch()
         write_manifest(folder.home, manifest)
         return folder
@@ -77,8 +82,12 @@ class RunFolder:
         return Ledger(self.home)
 
     def lease(self) -> AbstractContextManager[None]:
-        """Hold the run for this process; raises `InputError` when another one works on it."""
-        return self.ledger.lease(self.run_id)
+        """Hold the run and its output folder for this process; raises `InputError` when another one has them."""
+        return self.ledger.lease(self.run_id, self.out.resolve())
+
+    def discard(self) -> None:
+        """Forget a run that could not begin."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def log(self, event: Event) -> None:
         with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
@@ -102,7 +111,8 @@ class RunFolder:
         write_durably(self.out / "result.json", text)
 
     def fail(self, reason: str) -> None:
-        write_durably(self.path / "error.txt", reason)
+        with suppress(OSError):  # on a full disk, or where the folder is gone: whoever called says what happened
+            write_durably(self.path / "error.txt", reason)
 
     def error(self) -> str:
         """Why the run could not go on; empty when it could."""
@@ -120,10 +130,7 @@ class RunFolder:
         report = self.report()
         if report is not None and report.status != "needs_answer":
             return report.status
-        try:
-            with self.lease():
-                pass
-        except InputError:
+        if self.ledger.worker_of(self.run_id):
             return "running"
         return report.status if report else "failed" if self.error() else "stopped"
 

@@ -54,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        from automl_agent.execution.storage import GO_ON, storage_error
+
+        if found := storage_error(error, [Path(folder)] if folder else []):
+            return _complain(str(found).replace(GO_ON, "try again"), 2)
         return _unexpected(error, folder)
 
 

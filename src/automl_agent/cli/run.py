@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,10 @@ from automl_agent.cli.models import MODEL_LIMITS, MODEL_OPTIONS, check_words, mo
 from automl_agent.cli.progress import Progress, View
 from automl_agent.cli.signals import INTERRUPTED, Stopper, stopping
 from automl_agent.delivery.summary import summarize
-from automl_agent.errors import AutoMLError, InputError
+from automl_agent.errors import AutoMLError, InputError, StorageError
 from automl_agent.execution.finished import FinishedRun, find_finished, taken_over
 from automl_agent.execution.runs import RunManifest, new_run_id, read_manifest
+from automl_agent.execution.storage import GO_ON, storage_error
 from automl_agent.knowledge.sources.registry import named_sources
 from automl_agent.records import Report, Request
 from automl_agent.settings import Settings
@@ -67,7 +68,13 @@ def run(args: argparse.Namespace, build: Build | None = None) -> int:
         check_knowledge(manifest.settings)
         folder = RunFolder.create(manifest, approve=bool(args.approve))
     args.out = str(folder.out)  # where an error log would go
-    with folder.lease():
+    with ExitStack() as held:
+        try:
+            held.enter_context(folder.lease())
+        except InputError:
+            if not args.resume:
+                folder.discard()
+            raise
         report = _kept(folder, lambda: _follow(args, folder, build))
     if report is None:
         return INTERRUPTED
@@ -80,16 +87,21 @@ def _kept(folder: RunFolder, work: Callable[[], Report]) -> Report | None:
     there = folder.out.exists()
     try:
         report = work()
+        folder.finish(report)
     except KeyboardInterrupt:
         print(f"Stopped. Continue with: automl-agent run --resume {folder.run_id}", file=sys.stderr)
         return None
     except Exception as error:
-        folder.fail(f"{type(error).__name__}: {error}")
+        found = storage_error(error, (folder.path, folder.out))
+        folder.fail(str(found) if found else f"{type(error).__name__}: {error}")
         if not there:
             with suppress(OSError):  # nothing half-written: an empty folder goes, any other stays
                 folder.out.rmdir()
-        raise
-    folder.finish(report)
+        if found is None:
+            raise
+        problem = str(found).removesuffix(found.hint).strip()
+        how = found.hint.replace(GO_ON, f"continue with: automl-agent run --resume {folder.run_id}")
+        raise StorageError(problem, hint=how) from error
     return report
 
 

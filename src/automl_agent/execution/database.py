@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from automl_agent.errors import InputError
+from automl_agent.execution.storage import storage_error
 
 _BUSY_SECONDS = 60.0
 
@@ -96,6 +97,8 @@ class Database:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            if found := storage_error(error, [self._path.parent]):
+                raise found from error
             raise InputError(f"The file {self._path} cannot be used: {error}.") from error
 
 

@@ -28,6 +28,7 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS leases (
         run_id TEXT PRIMARY KEY, pid INTEGER NOT NULL, machine TEXT NOT NULL, started TEXT NOT NULL,
         token TEXT NOT NULL, heartbeat REAL NOT NULL)""",
+    "CREATE TABLE IF NOT EXISTS outputs (place TEXT PRIMARY KEY, run_id TEXT NOT NULL)",
 )
 
 _CALL_FIELDS = ("role", "model", "outcome", "seconds", "input_tokens", "output_tokens", "usd", "estimated", "cached",
@@ -181,14 +182,17 @@ class Ledger:
         return count
 
     @contextmanager
-    def lease(self, run_id: str) -> Iterator[None]:
+    def lease(self, run_id: str, out: Path | None = None) -> Iterator[None]:
         """Work on a run as the only one; its clock counts only meanwhile.
 
+        Args:
+            out: the folder of the result, which no other run may write to in that time.
+
         Raises:
-            InputError: when a live process, this one included, works on it already.
+            InputError: when a live process, this one included, works on it already, or another run writes to `out`.
         """
         holder = Holder.this_process()
-        self._take_lease(run_id, holder)
+        self._take_lease(run_id, holder, out)
         stop = threading.Event()
         beat = threading.Thread(target=self._beat, args=(run_id, holder, stop), name="automl-lease", daemon=True)
         beat.start()
@@ -199,27 +203,45 @@ class Ledger:
         finally:
             stop.set()
             beat.join()
-            if clock := self._clock(run_id):
-                clock.pause()
-            self._database.write("DELETE FROM leases WHERE run_id = ? AND token = ?", run_id, holder.token)
+            with suppress(InputError):  # on a full disk: the lease ends with this process, too
+                if clock := self._clock(run_id):
+                    clock.pause()
+                self._database.write("DELETE FROM leases WHERE run_id = ? AND token = ?", run_id, holder.token)
 
     def _clock(self, run_id: str) -> Clock | None:
         return _clocks.get((self._database, run_id))
 
-    def _take_lease(self, run_id: str, holder: Holder) -> None:
+    def worker_of(self, run_id: str) -> int | None:
+        """Number of the live process that works on a run; `None` when there is none."""
+        rows = self._database.read(
+            "SELECT pid, machine, started, token, heartbeat FROM leases WHERE run_id = ?", run_id
+        )
+        if rows and (holder := Holder(*rows[0][:4])).is_live(heartbeat=rows[0][4]):
+            return holder.pid
+        return None
+
+    def _take_lease(self, run_id: str, holder: Holder, out: Path | None) -> None:
         with self._database.transaction():
-            rows = self._database.read(
-                "SELECT pid, machine, started, token, heartbeat FROM leases WHERE run_id = ?", run_id
-            )
-            if rows and (other := Holder(*rows[0][:4])).is_live(heartbeat=rows[0][4]):
+            if pid := self.worker_of(run_id):
                 raise InputError(
-                    f"Run {run_id} is already being worked on by process {other.pid}.",
+                    f"Run {run_id} is already being worked on by process {pid}.",
                     hint="Wait until it ends, or stop that process.",
                 )
+            if out is not None:
+                self._take_place(run_id, out)
             self._database.write(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
                 run_id, holder.pid, holder.machine, holder.started, holder.token, time.time(),
             )  # fmt: skip
+
+    def _take_place(self, run_id: str, out: Path) -> None:
+        rows = self._database.read("SELECT run_id FROM outputs WHERE place = ? AND run_id != ?", str(out), run_id)
+        if rows and (pid := self.worker_of(rows[0][0])):
+            raise InputError(
+                f"Output folder {out} belongs to run {rows[0][0]}, which process {pid} is working on.",
+                hint="Give another one with --out, or wait until that run ends.",
+            )
+        self._database.write("INSERT OR REPLACE INTO outputs VALUES (?, ?)", str(out), run_id)
 
     def _beat(self, run_id: str, holder: Holder, stop: threading.Event) -> None:
         """Show that we live, and keep the clock's memory fresh while a stage takes its time."""

@@ -25,11 +25,20 @@ class LocalPool:
     """The workers of one run (see `protocol.Pool`). Threads may share it; jobs run first in, first out."""
 
     def __init__(self, size: int, *, preload: Sequence[str] = PRELOAD, idle_seconds: float = 120.0) -> None:
-        self.size = max(1, size)
-        self._board = Board(tuple(preload), idle_seconds)
+        self._board = Board(tuple(preload), idle_seconds, places=max(1, size))
         self._slots = [Slot(self._board) for _ in range(self.size)]
         # Runs when the pool is closed, forgotten, or the interpreter ends, whatever comes first, and only once.
         self._finalizer = weakref.finalize(self, _close, self._board, self._slots)
+
+    @property
+    def size(self) -> int:
+        """Number of jobs that run at once: one less each time that the system killed a worker."""
+        return self._board.places
+
+    @property
+    def killed(self) -> int:
+        """Jobs that were begun again, or given up, because the system had killed their worker."""
+        return self._board.killed
 
     def prepare(self) -> None:
         """Let the heavy libraries be imported while the host does something else."""
@@ -42,7 +51,7 @@ class LocalPool:
             slot.prepare()
 
     def submit(self, job: Job) -> Future[dict[str, Any]]:
-        """Queue a job. The future raises `JobError` (error, timeout, memory, crash, cancelled).
+        """Queue a job. The future raises `JobError`.
 
         Cancelling the future drops a queued job, and stops a running one. A pool that was closed meanwhile gives a
         cancelled job, so that late threads of a run end in good order.

@@ -109,6 +109,11 @@ class WorkerProcess:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether SIGKILL ended it: the system's, for want of memory, unless `kill` was called."""
+        return self._process.poll() == -signal.SIGKILL
+
     def send(self, message: dict[str, Any]) -> None:
         """Write one line to the worker.
 

@@ -28,15 +28,17 @@ class Job:
 class Pool(Protocol):
     """The workers of one run."""
 
-    size: int
-    """Number of jobs that run at once."""
+    @property
+    def size(self) -> int:
+        """Number of jobs that run at once; it may become less where memory is short."""
+        ...
 
     def prepare(self) -> None:
         """Start the workers ahead of the first job, in the background; may do nothing."""
         ...
 
     def submit(self, job: Job) -> Future[dict[str, Any]]:
-        """Queue a job. The future raises `JobError` (error, timeout, memory, crash, cancelled)."""
+        """Queue a job. The future raises `JobError` (`kind`: see there)."""
         ...
 
     def cancel(self) -> None:

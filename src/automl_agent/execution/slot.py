@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Collection
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -18,6 +18,7 @@ from automl_agent.execution.nursery import SUPPORTED, Nursery, NurseryGone
 from automl_agent.execution.process import WorkerGone, WorkerProcess, environment, interpreter
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.scratch import Scratch
+from automl_agent.execution.storage import of_storage
 from automl_agent.execution.worker import SHARED
 
 _START_GRACE = 60.0
@@ -52,6 +53,8 @@ class Task:
     job: Job
     future: JobFuture
     epoch: int
+    again: bool = False
+    """Whether it had begun before, in a worker that the system killed."""
 
 
 @dataclass
@@ -66,6 +69,10 @@ class Board:
     started: bool = False
     closed: bool = False
     owner: int = field(default_factory=os.getpid)
+    places: int = 1
+    """Slots that take jobs."""
+    killed: int = 0
+    """Jobs whose worker was killed from outside."""
     _nursery: Nursery | None = None
     _scratch: Scratch | None = None
     """Holds the temporary files of all workers: a killed one leaves them."""
@@ -106,6 +113,22 @@ class Board:
         with self._birth:
             self._workers -= 1
 
+    def put_back(self, task: Task) -> bool:
+        """Have a job done once more whose worker was killed; `False` where that happened before."""
+        with self.lock:
+            self.killed += 1
+            if task.again or self.closed:
+                return False
+            self.tasks.put(replace(task, again=True))
+            return True
+
+    def give_up_place(self) -> bool:
+        """Work with one slot less from now on, where there are others."""
+        with self.lock:
+            fewer = self.places > 1
+            self.places -= fewer
+            return fewer
+
     def rest(self) -> None:
         """Nobody needs a worker for the moment: without any, the nursery ends."""
         with self._birth:
@@ -141,7 +164,7 @@ class Slot:
     """One place in a pool: a thread, and at most one worker process."""
 
     def __init__(self, board: Board) -> None:
-        self._board = board
+        self.board = board
         self._lock = threading.RLock()
         self._worker: WorkerProcess | None = None
         self._task: Task | None = None
@@ -157,32 +180,34 @@ class Slot:
     def prepare(self) -> None:
         """Start the worker ahead of the first job. Returns at once; it warms up by itself."""
         with self._lock:
-            if not self._board.closed:
+            if not self.board.closed:
                 self._ready_worker()
 
     def stop(self) -> None:
         """Kill the running job if all jobs were cancelled; end an idle worker, but where another one takes long to
         start."""
         with self._lock:
-            if self._task and self._worker and self._task.epoch < self._board.epoch:
+            if self._task and self._worker and self._task.epoch < self.board.epoch:
                 self._kill(self._worker, cancelled())
-            elif self._board.closed or SUPPORTED:
+            elif self.board.closed or SUPPORTED:
                 self._retire()
 
     def _serve(self) -> None:
         while True:
             try:
-                task = self._board.tasks.get(timeout=self._board.idle_seconds)
+                task = self.board.tasks.get(timeout=self.board.idle_seconds)
             except Empty:
                 self._retire()
-                self._board.rest()
+                self.board.rest()
                 continue
             if task is None:
                 self._retire()
                 return
-            if task.future.set_running_or_notify_cancel():
-                _settle(self, task)
+            killed = (task.again or task.future.set_running_or_notify_cancel()) and _settle(self, task)
             del task  # a waiting thread must not keep the last result alive
+            if killed and self.board.give_up_place():  # the system has too little memory for so many workers
+                self._retire()
+                return
 
     def run(self, task: Task) -> dict[str, Any]:
         """Run a job in the worker, within its limits.
@@ -199,7 +224,7 @@ class Slot:
 
     def _attempt(self, task: Task) -> dict[str, Any]:
         with self._lock:
-            if task.future.unwanted or task.epoch < self._board.epoch:
+            if task.future.unwanted or task.epoch < self.board.epoch:
                 raise cancelled()
             worker = self._ready_worker(task.job.imports)
             self._task, self._doom, self._began = task, None, False
@@ -207,7 +232,8 @@ class Slot:
             return _result(task.job, self._watch(worker, task))
         except WorkerGone:
             kind = JobError if self._began else _NeverBegan
-            raise self._doom or kind(f"{task.job.call}: {worker.close()}", "crash") from None
+            how = worker.close()
+            raise self._doom or kind(f"{task.job.call}: {how}", "killed" if worker.was_killed else "crash") from None
         finally:
             with self._lock:
                 self._task = None
@@ -250,7 +276,7 @@ class Slot:
             self._retire()  # one forked now shares the memory of these imports with the others
         if self._worker is None:
             self._imported |= missing
-            self._worker = self._board.worker(self._imported)
+            self._worker = self.board.worker(self._imported)
         return self._worker
 
     def _retire(self) -> None:
@@ -258,19 +284,28 @@ class Slot:
             if self._worker and not self._task:
                 self._worker.close()
                 self._worker = None
-                self._board.ended()
+                self.board.ended()
 
 
-def _settle(slot: Slot, task: Task) -> None:
-    """Run a task and hand its outcome to the future: nothing that goes wrong may end the slot's thread."""
+def _settle(slot: Slot, task: Task) -> bool:
+    """Run a task and hand its outcome to the future: nothing that goes wrong may end the slot's thread.
+
+    Returns:
+        Whether the worker was killed from outside.
+    """
     try:
         result = slot.run(task)
     except JobError as error:
-        task.future.set_exception(error)
+        killed = error.kind == "killed"
+        if not (killed and slot.board.put_back(task)):
+            task.future.set_exception(error)
+        return killed
     except Exception as error:
-        task.future.set_exception(JobError(f"{task.job.call} could not be run: {error}", "crash"))
+        kind = "storage" if of_storage(error) else "crash"
+        task.future.set_exception(JobError(f"{task.job.call} could not be run: {error}", kind))
     else:
         task.future.set_result(result)
+    return False
 
 
 def _result(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
@@ -278,7 +313,7 @@ def _result(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = answer["result"]
         return result
     error = answer["error"]
-    kind = "memory" if error["type"] == "MemoryError" else "error"
+    kind = "memory" if error["type"] == "MemoryError" else "storage" if error.get("storage") else "error"
     failure = JobError(f"{error['type']}: {error['message']}", kind)
     failure.add_note(f"In the worker, {job.call}:\n{error['traceback']}")
     raise failure

@@ -31,7 +31,7 @@ class TrialStore:
     """Results by key in `home/trials.sqlite`, files by key below `home/trials`. Threads and processes may share it."""
 
     def __init__(self, home: Path) -> None:
-        self._root = prepare_home(home) / "trials"
+        self.root = prepare_home(home) / "trials"
         self._database = open_database(home / "trials.sqlite", _SCHEMA)
 
     @staticmethod
@@ -73,4 +73,4 @@ class TrialStore:
 
     def folder(self, key: str) -> Path:
         """Where the files of a trial lie. It is not made here."""
-        return self._root / checked_name(key)[:2] / key
+        return self.root / checked_name(key)[:2] / key

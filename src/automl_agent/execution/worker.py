@@ -4,7 +4,7 @@ It reads one job a line from standard input and answers one line a step on what 
 
     host → worker   {"id": 7, "call": "package.module:function", "arguments": {...}}
     worker → host   {"id": 7, "started": true}
-    worker → host   {"id": 7, "result": {...}}  or  {"id": 7, "error": {"type", "message", "traceback"}}
+    worker → host   {"id": 7, "result": {...}}  or  {"id": 7, "error": {"type", "message", "traceback", "storage"}}
 
 Libraries print to file descriptor 1 as they like: it leads to standard error, and the answers go through a private
 duplicate. The process ends, in the middle of a job too and together with its children, when the pipe closes or the host
@@ -28,6 +28,8 @@ import threading
 import traceback
 from collections.abc import Callable
 from typing import Any, BinaryIO
+
+from automl_agent.execution.storage import of_storage
 
 PRELOAD = (
     "numpy",
@@ -139,7 +141,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             raise TypeError(f"{request['call']} returned {type(result).__name__}, not a JSON object")
         json.dumps(result)
     except BaseException as error:
-        return {"error": {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}}
+        told = {"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        return {"error": {**told, "storage": of_storage(error)}}
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()

@@ -6,12 +6,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from automl_agent.errors import InputError
 from automl_agent.nodes.publishing import publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import CandidateChoice, Trial
 from automl_agent.search.rungs import full_fidelity, probe_fidelity
-from automl_agent.search.runner import TrialRunner, Work
+from automl_agent.search.runner import MEMORY, TrialRunner, Work
 from automl_agent.tasks.family import better
 
 PATIENCE = 120.0
@@ -32,6 +33,9 @@ def baseline(state: State, stage: Stage) -> dict[str, Any]:
     until = time.monotonic() + PATIENCE
     (probe,) = runner.run([work], probe_fidelity(runner.family, profile), until=until)
     (full,) = runner.run([work], full_fidelity(profile), until=until)
+    if full.score is None and full.error.startswith(MEMORY):
+        text = f"The data do not fit into the {runner.memory_mb:.0f} MB of memory that a worker may use ({full.error})."
+        raise InputError(text, hint="Give more memory (--max-memory), fewer workers (--cpus), or fewer rows.")
     if full.score is None:
         raise RuntimeError(f"The baseline could not be trained: {full.error}")
     artifact = publish_single(stage, runner, full, state["out"], "baseline")

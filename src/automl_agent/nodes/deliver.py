@@ -11,12 +11,11 @@ from typing import Any
 
 from automl_agent.delivery.bundle import copy_bundle, finalise, size_mb
 from automl_agent.delivery.checks import check_retrain, check_server, retrain_seconds
-from automl_agent.delivery.predictions import write_predictions
-from automl_agent.delivery.publish import publish
 from automl_agent.delivery.submission import wanted, write_submission
 from automl_agent.errors import JobError
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.protocol import Job
+from automl_agent.nodes.publishing import FINAL, hand_over
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import Bundle, CandidateChoice, DataProfile, Fidelity, Solution, TaskSpec, Trial
@@ -46,17 +45,19 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
     predicting = _start_submission(stage, folder, data, facts) if wanted(data) else None
     server = check_server(folder, SERVER_TIMEOUT, sandbox)
     ranked = _finished(importance, stage)
-    scores, failed = _submitted(predicting, facts) if predicting else (None, "")
+    scores, failed = _submitted(predicting, facts, stage) if predicting else (None, "")
     stage.pool.cancel()
     takes = STARTING + retrain_seconds(folder)
     in_time = takes <= stage.clock.remaining() + max(LATE, LATE_SHARE * stage.budget) - REPORT_SECONDS
     whole = not _sampled(solution)
     retrain = check_retrain(folder, data, RETRAIN_TIMEOUT, sandbox) if whole and in_time else None
+    if not all(check.ok for check in (server, retrain) if check is not None):
+        stage.check_storage()  # on a full disk the bundle is not to blame
     missed = not state["verdicts"]["grade"].passed
     curve = _learning_curve(stage, task, profile, solution, state["full"]) if missed else []
     write_durably(facts / "importance.json", json.dumps(ranked))
     write_durably(facts / "learning_curve.json", json.dumps(curve))
-    final = facts / "bundle"  # a kill in the middle of what follows must find the solution as it was sealed
+    final = facts / FINAL  # a kill in the middle of what follows must find the solution as it was sealed
     copy_bundle(folder, final)
     finalise(
         final,
@@ -70,8 +71,7 @@ def deliver(state: State, stage: Stage) -> dict[str, Any]:
         importance=ranked,
     )
     out = Path(state["out"])
-    publish(final, out / "bundle")
-    write_predictions(out / "predictions.csv", data, stage.artifacts.path(grade.details), folder)
+    hand_over(stage, artifact, out, profile, grade)
     bundle = Bundle(
         path=str(out / "bundle"),
         files=tuple(
@@ -123,7 +123,7 @@ def _start_submission(stage: Stage, bundle: Path, data: Path, out: Path) -> Futu
     return stage.pool.submit(Job("automl_agent.delivery.jobs:predict_test", arguments, timeout=SUBMISSION_TIMEOUT))
 
 
-def _submitted(future: Future[dict[str, Any]], out: Path) -> tuple[Any, str]:
+def _submitted(future: Future[dict[str, Any]], out: Path, stage: Stage) -> tuple[Any, str]:
     """What the bundle says of these rows; or `None`, and why: the model is delivered all the same."""
     import numpy as np
 
@@ -132,6 +132,8 @@ def _submitted(future: Future[dict[str, Any]], out: Path) -> tuple[Any, str]:
         return np.load(out / "scores.npy", allow_pickle=False), ""
     except (JobError, TimeoutError) as error:
         future.cancel()
+        if stage.storage_error(error):
+            raise
         return None, f"The rows without target were not predicted: {error or 'no time left'}"
 
 
@@ -142,6 +144,8 @@ def _finished(future: Future[dict[str, Any]], stage: Stage) -> list[dict[str, An
         return list(future.result(timeout=patience)["importance"])
     except (JobError, TimeoutError) as error:
         future.cancel()
+        if stage.storage_error(error):
+            raise
         stage.remark(f"Permutation importance was left out: {error or 'no time left'}", "warning")
         return []
 

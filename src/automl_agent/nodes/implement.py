@@ -58,9 +58,16 @@ def implement(state: State, stage: Stage) -> dict[str, Any]:
         "reused": {f"implement-{revision}": runner.reused},
     }
     if any(member.rows for member in built.solution.members):
-        text = "There was no time to train on all rows: the models were trained on a sample. A larger budget helps."
-        update["warnings"] = {"sample": text}
+        update["warnings"] = {"sample": _sample(search)}
     return update
+
+
+def _sample(search: Search) -> str:
+    """Why models were trained on some of the rows only."""
+    if search.outgrown:
+        helps = "More memory (--max-memory), or fewer workers (--cpus), help."
+        return f"Memory was too small to train on all rows: the models were trained on a sample. {helps}"
+    return "There was no time to train on all rows: the models were trained on a sample. A larger budget helps."
 
 
 def _pool(runner: TrialRunner, full: list[Trial], probes: list[Trial], baseline: list[Trial]) -> list[Trial]:

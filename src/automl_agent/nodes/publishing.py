@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from automl_agent.agents.operation import build_best
+from automl_agent.delivery.predictions import write_predictions
 from automl_agent.delivery.publish import publish
 from automl_agent.events import BestSoFar
 from automl_agent.nodes.stage import Stage
-from automl_agent.records import Trial
+from automl_agent.records import DataProfile, Grade, Solution, Trial
 from automl_agent.search.runner import TrialRunner
 
 
@@ -26,3 +27,15 @@ def announce(stage: Stage, folder: Path, out: str, metric: str, score: float, ca
     publish(folder, final)
     spent = round(stage.clock.spent(), 2)
     stage.emit(BestSoFar(metric=metric, score=score, candidate=candidate, bundle=str(final), seconds=spent))
+
+
+FINAL = "bundle"
+"""Where the finished bundle lies in the artifact of delivery."""
+
+
+def hand_over(stage: Stage, delivery: str, out: Path, profile: DataProfile, grade: Grade) -> None:
+    """Put the finished bundle of this artifact, and the test rows with their predictions, into the user's folder."""
+    folder = stage.artifacts.path(delivery) / FINAL
+    publish(folder, out / "bundle")
+    data, graded = stage.artifacts.path(profile.data), stage.artifacts.path(grade.details)
+    write_predictions(out / "predictions.csv", data, graded, folder)

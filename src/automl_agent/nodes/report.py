@@ -18,6 +18,7 @@ from automl_agent.execution.home import write_durably
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.nodes.comparing import compared, keep
 from automl_agent.nodes.grade import last_verdict
+from automl_agent.nodes.publishing import hand_over
 from automl_agent.nodes.remembering import remember
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
@@ -68,6 +69,8 @@ def _undelivered(state: State, stage: Stage) -> Report:
 def _delivered(state: State, stage: Stage) -> Report:
     task, solution, grade, bundle = state["task"], state["solution"], state["grade"], state["bundle"]
     assert task is not None and solution is not None and grade is not None and bundle is not None
+    if not Path(bundle.path).is_dir() and (profile := state["profile"]):  # somebody cleared the folder meanwhile
+        hand_over(stage, state["delivery"], Path(state["out"]), profile, grade)
     verdict = state["verdicts"]["grade"]
     status: Status = "delivered" if verdict.passed else "missed"
     reason = "; ".join(verdict.reasons)
@@ -113,6 +116,8 @@ def _page(state: State, stage: Stage, result: Report) -> str | None:
     try:
         write_report(page, _content(state, stage, result))
     except Exception as error:
+        if stage.storage_error(error):
+            raise
         stage.remark(f"The report page could not be drawn: {type(error).__name__}: {error}", "warning")
         return None
     return str(page)

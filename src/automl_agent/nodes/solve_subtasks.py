@@ -27,6 +27,8 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     except GraphBubbleUp:
         raise
     except Exception as error:  # the boundary to an agent, possibly the caller's own
+        if stage.storage_error(error):
+            raise
         text = f"{type(error).__name__}: {error}"
         stage.remark(f"Agent {agent.name} failed on plan {subtask.plan.id}: {text}", "warning")
         result = TaskResult(plan=subtask.plan.id, role=agent.name, error=text, modules=tuple(bench.modules))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.config import get_config
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from automl_agent.agents.allowed import allowed_candidates
 from automl_agent.agents.language_model import LanguageModel
 from automl_agent.agents.team import Team
-from automl_agent.errors import SandboxError
+from automl_agent.errors import SandboxError, StorageError
 from automl_agent.events import Event, Remark, StageFinished, StageStarted
 from automl_agent.execution.artifacts import LocalArtifactStore, private_folder
 from automl_agent.execution.ledger import Clock, Ledger
@@ -26,6 +28,7 @@ from automl_agent.execution.memory import Room, room
 from automl_agent.execution.protocol import ArtifactStore, Executor, Pool
 from automl_agent.execution.sandbox.opening import open_sandbox
 from automl_agent.execution.stopping import stop_requested
+from automl_agent.execution.storage import storage_error, trouble
 from automl_agent.execution.trials import TrialStore
 from automl_agent.knowledge.protocol import Retriever
 from automl_agent.llm.client import Client
@@ -36,6 +39,11 @@ from automl_agent.settings import Settings
 from automl_agent.tasks.family import TaskFamily
 from automl_agent.tasks.registry import get_family
 from automl_agent.verifiers.base import Verifier
+
+KILLED = (
+    "The system killed workers of this run, as it does when memory is short: what they did was done again, with fewer"
+    " workers at once. Fewer workers from the start (--cpus) help."
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,12 @@ class Stage:
     embedded: bool
     """Whether the graph runs inside another one."""
     write: Callable[[Any], None]
+    strains: dict[str, str] = field(default_factory=dict)
+    """What memory was too small for in this stage, as warnings."""
+    out: str = ""
+    """Folder of the result, once it is known."""
+    used: Pool | None = None
+    """The workers, where this stage used them."""
 
     def emit(self, event: Event) -> None:
         self.write(event)
@@ -108,6 +122,19 @@ class Stage:
     def private(self) -> Path:
         return private_folder(self.settings.home_path, self.run_id)
 
+    def storage_error(self, error: BaseException) -> StorageError | None:
+        """What an error comes to where a full or read-only disk, or a folder that went away, is behind it."""
+        return storage_error(error, _places(self))
+
+    def check_storage(self) -> None:
+        """
+        Raises:
+            StorageError: when a place that this run writes to cannot be written to just now.
+        """
+        for place in _places(self):
+            if found := trouble(place):
+                raise found
+
     @functools.cached_property
     def trials(self) -> TrialStore:
         return TrialStore(self.settings.home_path)
@@ -149,6 +176,14 @@ class Stage:
             return str(error)
         return ""
 
+    @property
+    def memory_troubles(self) -> dict[str, str]:
+        """Where memory was too small in this stage, as warnings."""
+        found = {f"memory-{candidate}": text for candidate, text in self.strains.items()}
+        if getattr(self.used, "killed", 0):  # what an executor of the user's own need not know
+            found["memory-workers"] = KILLED
+        return found
+
     def patience(self, share: float) -> float:
         """Seconds that a language model may take for one answer: a share of the budget, so that a slow one costs
         that much at most."""
@@ -158,7 +193,8 @@ class Stage:
 
     @property
     def pool(self) -> Pool:
-        return self.services.executor.pool(self.run_id, self.room.workers)
+        self.used = self.services.executor.pool(self.run_id, self.room.workers)
+        return self.used
 
     @property
     def room(self) -> Room:
@@ -195,8 +231,15 @@ class Stage:
             revision=revision,
             run_id=self.run_id,
             memory_mb=self.room.each_mb,
+            strains=self.strains,
             sandbox=self.settings.sandbox,
         )
+
+
+def _places(stage: Stage) -> tuple[Path, ...]:
+    """Folders that a run writes to."""
+    home, temporary = stage.settings.home_path, Path(tempfile.gettempdir())
+    return (home, Path(stage.out), temporary) if stage.out else (home, temporary)
 
 
 def cores() -> int:
@@ -209,11 +252,23 @@ def staged(
 ) -> Callable[..., Any]:
     """Bind a stage function to the services: LangGraph sees a node with the function's own input type.
 
-    Around it: the events of start and finish, the seconds of the stage, and a tick of the run's clock.
+    Around it: the events of start and finish, the seconds of the stage, a tick of the run's clock, and one clear error
+    where a disk is full, read-only or gone.
     """
 
     def node(state: State, runtime: Runtime[Settings]) -> Mapping[str, Any]:
         stage = _stage(state, runtime, services, name)
+        try:
+            return _done(state, stage)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            found = stage.storage_error(error)
+            if found is None or found is error:
+                raise
+            raise found from error
+
+    def _done(state: State, stage: Stage) -> Mapping[str, Any]:
         started = time.perf_counter()
         stage.emit(StageStarted(stage=name, title=title))
         update = function(state, stage) or {}
@@ -224,7 +279,7 @@ def staged(
             services_clock(stage, run_id).tick()
         if "report" in update or name == "begin":
             return update
-        troubles = stage.model_troubles
+        troubles = {**stage.model_troubles, **stage.memory_troubles}
         warnings = {**troubles, **(update.get("warnings") or {})} if troubles else update.get("warnings")
         kept = {**update, "seconds": {_label(name, state): seconds}}
         return {**kept, "warnings": warnings} if warnings else kept
@@ -257,6 +312,7 @@ def _stage(state: State, runtime: Runtime[Settings], services: Services, name: s
         thread_id=str(thread) if thread else None,
         embedded="|" in str(configurable.get("checkpoint_ns", "")),
         write=runtime.stream_writer,
+        out=state.get("out", ""),
     )
 
 

@@ -17,7 +17,7 @@ from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
 from automl_agent.search.compose import WHOLE
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
-from automl_agent.search.runner import TrialRunner, Work, ranked
+from automl_agent.search.runner import MEMORY, TrialRunner, Work, ranked
 from automl_agent.search.tuning import Study, Tuner
 from automl_agent.tasks.family import better, loss
 
@@ -48,6 +48,8 @@ FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
 LEAST_GAIN = 1e-4
 """Of the loss, by which a trial must be better to be promising."""
+FEWEST_ROWS = 500
+"""Of all rows, what is trained on at least where memory is too small for more."""
 PATIENCE = 60
 """Tuned configurations without a better one after which the search ends early."""
 
@@ -67,8 +69,11 @@ class Search:
     """What plans and their agents had no time to try."""
     full: list[Trial] = field(default_factory=list)
     tried: list[Trial] = field(default_factory=list)
+    outgrown: bool = False
+    """Whether a training found too little memory."""
     whole: Fidelity = field(init=False)
-    """Of what is trained on all rows, and ships: all folds, or as many as `run` finds that there is time for."""
+    """Of what is trained on all rows, and ships: all folds, or as many as `run` finds that there is time for; on fewer
+    rows where memory is too small for all."""
     _under_way: float = 0.0
     """Seconds that the trainings on all rows which run just now are taken to need in sum."""
     _idle: int = 0
@@ -137,10 +142,26 @@ class Search:
             self._train(self._first(self._queue(self.tried)))
             self.tried.extend(self._second_chance(lacking))
         self._promote(self._queue(self.tried))
+        self._make_do()
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
             self._promote(self._queue(self.tried))
         return list({trial.id: trial for trial in self.full}.values())
+
+    def _make_do(self) -> None:
+        """Train on half as many rows, and half of these, as long as memory is too small for every training."""
+        while self.outgrown and not self.full and self.left > 0:
+            rows = (self.whole.rows or self._rows) // 2
+            if rows <= max(self._probe.rows, FEWEST_ROWS):
+                return
+            self.whole = self.whole.model_copy(update={"rows": rows})
+            self._promote(self._queue(self.tried))
+
+    @property
+    def _rows(self) -> int:
+        """Rows that a fold is trained on at most."""
+        profile = self.runner.profile
+        return round(profile.rows_train * max(profile.folds - 1, 1) / profile.folds)
 
     def _affordable_folds(self) -> int:
         """Folds that there is time to train the best few candidates on, at most what the data have.
@@ -235,7 +256,8 @@ class Search:
         return self._correction * self._promised(trial) / self.runner.pool.size
 
     def _promised(self, trial: Trial) -> float:
-        return full_cost(trial, self.runner.profile, self.whole.folds)
+        share = self.whole.rows / self._rows if self.whole.rows else 1.0
+        return share * full_cost(trial, self.runner.profile, self.whole.folds)
 
     @property
     def _correction(self) -> float:
@@ -310,6 +332,7 @@ class Search:
         for result in self.runner.run(works, self.whole, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
+            self.outgrown = self.outgrown or result.error.startswith(MEMORY)
 
     def _keep(self, trial: Trial) -> None:
         with self._lock:

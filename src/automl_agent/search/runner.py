@@ -17,6 +17,7 @@ from typing import Any
 from automl_agent.errors import JobError
 from automl_agent.events import Event, TrialFinished
 from automl_agent.execution.protocol import Job, Pool
+from automl_agent.execution.storage import storage_error
 from automl_agent.execution.trials import TrialStore
 from automl_agent.records import CandidateChoice, DataProfile, Fidelity, TaskSpec, Trial
 from automl_agent.search.estimates import cross_fitted, tie_break
@@ -65,6 +66,10 @@ class _InFlight:
 
 FEWEST_SECONDS = 0.5
 """That a fit may always plan with."""
+PASSING = ("TimeoutError", "OSError", "FileNotFoundError", "PermissionError")
+"""Errors of a worker that say nothing about the candidate: they are not remembered."""
+MEMORY = ("memory:", "killed:")
+"""How the error of a trial begins that found too little memory."""
 _FOLLOWED = -1
 """Stands for the fold in the key of a model that follows the newest rows."""
 
@@ -95,6 +100,8 @@ class TrialRunner:
     reused: int = 0
     """How many of the counted trials earlier runs had trained."""
     memory_mb: float = 6000.0
+    strains: dict[str, str] = field(default_factory=dict)
+    """What memory was too small for, as warnings, by candidate."""
     sandbox: str = "auto"
     """`Settings.sandbox`: where candidates run that a language model wrote part of."""
     _lock: Lock = field(default_factory=Lock)
@@ -143,6 +150,23 @@ class TrialRunner:
         for item in running:
             if item.waiting == 0:
                 finished[id(item)] = self._finish(item, fidelity)
+        try:
+            self._await(running, futures, finished, fidelity, begin, until)
+        except BaseException:
+            self._give_up(futures)
+            raise
+        return [finished[id(item)] for item in running]
+
+    def _await(
+        self,
+        running: Sequence[_Running],
+        futures: dict[Future[dict[str, Any]], list[tuple[_Running, int]]],
+        finished: dict[int, Trial],
+        fidelity: Fidelity,
+        begin: Callable[[_Running], None],
+        until: float,
+    ) -> None:
+        """Collect what comes in, and begin what can be begun then, until all is finished or time is out."""
         while futures:
             left = min(until - time.monotonic(), self.seconds_left())
             done, _ = wait(futures, timeout=max(0.0, min(left, 0.5)), return_when=FIRST_COMPLETED)
@@ -161,7 +185,6 @@ class TrialRunner:
                         item.error = item.error or "out of time"
                         finished[id(item)] = self._finish(item, fidelity)
                 break
-        return [finished[id(item)] for item in running]
 
     def predictions(self, trial: Trial) -> tuple[Any, Any, Any]:
         """Out-of-fold predictions of a finished trial: rows (positions), predictions, fold of each."""
@@ -333,12 +356,24 @@ class TrialRunner:
         try:
             result = future.result()
         except JobError as error:
-            if error.kind != "error" or str(error).startswith("TimeoutError"):
-                item.error = item.error or f"{error.kind}: {error}"  # may not happen again: not remembered
+            if found := storage_error(error, (self.store.root, self.data)):
+                raise found from error
+            if error.kind == "memory":
+                self._strained(item.candidate.name)
+            if error.kind != "error" or str(error).startswith(PASSING):
+                what = str(error).splitlines()[0] if error.kind == "killed" else error
+                item.error = item.error or f"{error.kind}: {what}"  # may not happen again: not remembered
                 return
             result = {"error": str(error) or "failed without a message", "kind": error.kind}
         self.store.put(item.keys[fold], result | {"run": self.run_id})
         self._take(item, fold, result)
+
+    def _strained(self, name: str) -> None:
+        self.strains[name] = (
+            f"A training of {name} needed more than the {self.memory_mb:.0f} MB of memory that a worker may use, and"
+            " was given up: the run went on with what needs less. More memory (--max-memory), or fewer workers"
+            " (--cpus), help."
+        )
 
     def _take(self, item: _Running, fold: int, result: dict[str, Any]) -> None:
         item.folds[fold] = result

@@ -52,12 +52,12 @@ def fit_and_measure(kind: Any, arguments: Mapping[str, Any], train: pd.DataFrame
     weighted = () if weight is None else (weight,)
     if weighted and len(inspect.signature(kind.fit).parameters) < 4:  # self, frame, target, weight
         raise TypeError("rows are weighted, and this candidate has no fit(frame, target, weight)")
-    _reset_peak()
+    reset_peak()
     started = time.perf_counter()
     model = _made(kind, **arguments)
     model.fit(train, target, *weighted)
     fitted = time.perf_counter()
-    memory = _peak_mb()
+    memory = peak_mb()
     stored.mkdir()
     model.save(stored)
     loaded = kind.load(stored)
@@ -141,7 +141,7 @@ def _one_by_one(model: Any, frame: pd.DataFrame) -> tuple[Array, float]:
 # ---------------------------------------------------------------- memory
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Let the kernel count the highest resident memory anew, where it can."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -149,8 +149,8 @@ def _reset_peak() -> None:
         return
 
 
-def _peak_mb() -> float:
-    """Highest resident memory of this process: since `_reset_peak`, or since its start where that is not possible."""
+def peak_mb() -> float:
+    """Highest resident memory of this process: since `reset_peak`, or since its start where that is not possible."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -90,6 +90,21 @@ def fit_fold(
     return result
 
 
+def weigh(*, family: str, data: str) -> dict[str, Any]:
+    """Load one fold of all rows, and say what it took.
+
+    Returns:
+        `before_mb`: resident memory of this process before; `load_mb`: what it was more at most.
+    """
+    from automl_agent.tasks import fitting
+
+    known = get_family(family)
+    fitting.reset_peak()
+    before = fitting.peak_mb()
+    known.fold(Path(data), 0, rows=0, seed=0)
+    return {"before_mb": before, "load_mb": max(0.0, fitting.peak_mb() - before)}
+
+
 def follow(*, family: str, data: str, candidate: str, fold: int, model: str, out: str) -> dict[str, Any]:
     """Let a stored model answer from the end of all training rows, where the candidate can (`follow`), without learning
     from what it has not seen. Its folder in `out` is then that of a fitted fold.
