@@ -69,7 +69,7 @@ class TrialStore:
 
     def clear_dead(self) -> None:
         """Remove what killed workers left half-written."""
-        clear_dead(self._root, "*/")
+        clear_dead(self.root, "*/")
 
     def folder(self, key: str) -> Path:
         """Where the files of a trial lie. It is not made here."""

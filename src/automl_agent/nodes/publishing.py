@@ -9,7 +9,7 @@ from automl_agent.delivery.predictions import write_predictions
 from automl_agent.delivery.publish import publish
 from automl_agent.events import BestSoFar
 from automl_agent.nodes.stage import Stage
-from automl_agent.records import DataProfile, Grade, Solution, Trial
+from automl_agent.records import DataProfile, Grade, Trial
 from automl_agent.search.runner import TrialRunner
 
 
