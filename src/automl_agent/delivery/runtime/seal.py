@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ensemble import Ensemble
 
 GOLDEN_ROWS = 50
+LARGE = 400_000
+"""Characters of a row that is no sample where others are smaller: a server takes no longer requests than 1 MB."""
 
 
 class DamagedBundle(RuntimeError):
@@ -70,6 +72,7 @@ def write_golden(model: Ensemble, frame: pd.DataFrame) -> None:
     frame = examples(model, frame)
     step = max(1, len(frame) // GOLDEN_ROWS)
     rows = json_rows(frame.iloc[::step].head(GOLDEN_ROWS), model.schema)
+    rows.sort(key=lambda row: sum(len(value) for value in row.values() if isinstance(value, str)) > LARGE)
     scores = model.predict_scores(model.typed(rows))
     golden = {"rows": rows, "scores": scores.tolist(), "predictions": model.answers(scores).tolist()}
     write_json(model.root / "golden.json", golden)

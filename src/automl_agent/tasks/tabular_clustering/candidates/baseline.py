@@ -24,7 +24,12 @@ class Model(ClusterModel):
         shifted = points - points.mean(axis=0)
         axis = np.linalg.eigh(shifted.T @ shifted)[1][:, -1]
         self.axis = axis * np.sign(axis[np.abs(axis).argmax()])
-        self.cuts = np.unique(np.quantile(points @ self.axis, np.linspace(0, 1, clusters + 1)[1:-1]))
+        along = points @ self.axis
+        self.cuts = np.unique(np.quantile(along, np.linspace(0, 1, clusters + 1)[1:-1]))
+        if len(np.unique(np.searchsorted(self.cuts, along, side="left"))) < clusters:  # too many rows share a place
+            places = np.unique(along.round(9))
+            between = (places[1:] + places[:-1]) / 2
+            self.cuts = between[np.linspace(0, len(between) - 1, clusters - 1).round().astype(int)]
         return self.belong(points)
 
     def belong(self, points: Array) -> Array:
