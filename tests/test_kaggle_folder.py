@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,8 @@ def test_a_wrong_submission_is_noticed(tmp_path, monkeypatch):
 def test_rows_that_could_not_be_predicted_are_a_warning(tmp_path):
     future: Future = Future()
     future.set_exception(JobError("it broke"))
-    assert _submitted(future, tmp_path) == (None, "The rows without target were not predicted: it broke")
+    stage = SimpleNamespace(storage_error=lambda _: None)
+    assert _submitted(future, tmp_path, stage) == (None, "The rows without target were not predicted: it broke")
 
 
 def test_a_test_with_target_is_no_submission(tmp_path):

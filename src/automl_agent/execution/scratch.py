@@ -7,6 +7,7 @@ once (`nursery`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -30,8 +31,9 @@ class Scratch:
         self.path, self._handle = _made()
         # Generated code may run as nobody, in a folder within: it passes this one, and cannot look into it.
         if os.name == "posix" and os.geteuid() == 0:
-            os.chown(self.path, -1, NOBODY)
-            self.path.chmod(0o710)
+            with contextlib.suppress(OSError):  # a container may know no nobody: then no code runs as one
+                os.chown(self.path, -1, NOBODY)
+                self.path.chmod(0o710)
 
     def __enter__(self) -> Path:
         return self.path
