@@ -45,7 +45,8 @@ def main(folder: Path, thread: str, fatal: str = "", model: str = "") -> None:
     graph = build_graph("openai:stand-in" if model else None, checkpointer=saver)
     config = {"configurable": {"thread_id": thread}}
     begun = graph.get_state(config)
-    points.step = (begun.metadata or {"step": points.step})["step"]
+    if begun.created_at:
+        points.step = points.steps[begun.config["configurable"]["checkpoint_id"]] = begun.metadata["step"]
     inputs = None if begun.created_at else REQUEST
     graph.invoke(inputs, config, context=settings, durability="sync")
     state = graph.get_state(config).values

@@ -42,15 +42,17 @@ class Points:
     def __init__(self, fatal: str | None, say: Say) -> None:
         self.step = -2
         """Of the last checkpoint; before the first there is none."""
+        self.steps: dict[str, int] = {}
+        """Of all checkpoints, by id: results of nodes are saved in threads of their own."""
         self._fatal = (fatal or "").removeprefix("crash ")
         self._crash = self._fatal != (fatal or "")
         self._say = say
         self._lock = threading.Lock()
         self._passed: Counter[str] = Counter()
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, what: str, step: int | None = None) -> None:
         with self._lock:
-            place = f"@{self.step}"
+            place = f"@{self.step if step is None else step}"
             self._passed[what + place] += 1
             count = self._passed[what + place]
             name = what + (f".{count}" if count > 1 else "") + place
@@ -93,6 +95,7 @@ class Points:
         put, put_writes = SqliteSaver.put, SqliteSaver.put_writes
 
         def put_it(saver: SqliteSaver, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+            self.steps[checkpoint["id"]] = metadata["step"]
             self("put:before")
             done = put(saver, config, checkpoint, metadata, versions)
             self.step = metadata["step"]
@@ -100,11 +103,12 @@ class Points:
             return done
 
         def put_them(saver: SqliteSaver, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
-            self("put_writes:before")
+            step = self.steps.get(config["configurable"]["checkpoint_id"], -2)
+            self("put_writes:before", step)
             put_writes(saver, config, writes, task_id, task_path)
             if "__start__" not in task_path:
                 self._say({"kind": "committed", "task": task_id})
-            self("put_writes:after")
+            self("put_writes:after", step)
 
         SqliteSaver.put, SqliteSaver.put_writes = put_it, put_them
 
