@@ -29,19 +29,23 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def resident_mb(self) -> float:
-        """Memory that the process holds."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
+    def resident_mb(self, *, peak: bool = False) -> float:
+        """Memory that the process holds; the most since `forget_peak`."""
+        status, name = Path(f"/proc/{self.process.pid}/status").read_text(), "VmHWM" if peak else "VmRSS"
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith(name))) / 1024
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def connections(self) -> int:
         """Sockets that it has open."""
         links = Path(f"/proc/{self.process.pid}/fd").iterdir()
         return sum(str(link.readlink()).startswith("socket:") for link in links if link.is_symlink())
 
-    def said(self) -> list[dict[str, object]]:
-        """The lines of its log."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+    def complaints(self) -> list[dict[str, object]]:
+        """The lines of its log that tell of a failure; all must be JSON."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line["level"] not in ("info", "warning")]
 
 
 @contextmanager

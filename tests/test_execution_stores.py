@@ -19,7 +19,7 @@ from automl_agent.execution.home import prepare_home, write_durably
 from automl_agent.execution.lease import Holder
 from automl_agent.execution.ledger import Ledger
 from automl_agent.execution.runs import RunManifest, list_runs, new_run_id, read_manifest, write_manifest
-from automl_agent.execution.trials import TrialStore
+from automl_agent.execution.trials import TrialStore, digest
 from automl_agent.records import ModelCall, Request
 from automl_agent.settings import Settings
 
@@ -96,6 +96,17 @@ def test_a_result_counts_while_its_folder_is_there(tmp_path: Path) -> None:
     store.folder(key).mkdir(parents=True)
     assert store.get(key) == {"score": 0.5}
     assert TrialStore(tmp_path).get(key) == {"score": 0.5}
+
+
+def test_a_folder_that_was_just_trained_anew_is_not_taken_away(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path)
+    store.put("abcd", {"score": 0.5, "digest": "of what lay there before"})
+    store.folder("abcd").mkdir(parents=True)
+    (store.folder("abcd") / "oof.npy").write_bytes(b"new")
+    assert store.get("abcd") is None
+    assert (store.folder("abcd") / "oof.npy").read_bytes() == b"new"
+    store.put("abcd", {"score": 0.5, "digest": digest(store.folder("abcd"))})
+    assert store.get("abcd") is not None
 
 
 @pytest.mark.parametrize(

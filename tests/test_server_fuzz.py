@@ -123,11 +123,13 @@ BODIES: dict[str, tuple[bytes, set[int]]] = {
 
 
 def held(server: Server, name: str, parts: list[bytes], expected: set[int]) -> None:
+    server.forget_peak()
     before = server.resident_mb()
     statuses = raw(server.port, parts)
     assert statuses and set(statuses) <= expected, f"{name}: {statuses}"
     assert requests.get(f"{server.url}/healthz", timeout=10).status_code == 200
-    assert server.resident_mb() - before < 60, f"{name}: {before:.0f} MB became {server.resident_mb():.0f} MB"
+    most = server.resident_mb(peak=True)
+    assert most - before < 60, f"{name}: {before:.0f} MB became {most:.0f} MB"
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -152,7 +154,7 @@ def test_nothing_but_health_is_told_without_the_token(server: Server) -> None:
 
 
 def test_the_log_of_all_this_is_json_and_holds_no_failure(server: Server) -> None:
-    assert {str(line["level"]) for line in server.said()} <= {"info", "warning"}
+    assert server.complaints() == []
 
 
 # ---------------------------------------------------------------- clients that stall
@@ -198,7 +200,7 @@ def test_clients_that_stall_are_cut_off_and_the_others_are_answered(
             cut, waited = stalled(server, each)
             seconds, waits = max(seconds, cut), waits + waited
             memory.append(server.resident_mb())
-        assert {str(line["level"]) for line in server.said()} <= {"info", "warning"}
+        assert server.complaints() == []
     assert memory[-1] - memory[0] < 100, memory
     figure(
         f"{4 * each} clients at once that stall (silent, dripping heads, dripping bodies, reading nothing) cut off "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,8 @@ class TrialStore:
     def get(self, key: str) -> dict[str, Any] | None:
         """What is stored, a failure (`{"error", "kind"}`) included; `None` when there is nothing, or no folder.
 
-        A folder whose files are not those that the trial wrote is removed, unread: the trial is run again.
+        A folder whose files are not those that the trial wrote is not used: the trial is run again, and its new folder
+        takes the place. It is not removed here: another plan may just have trained it anew, and not said so yet.
         """
         rows = self._database.read("SELECT result FROM trials WHERE key = ?", key)
         try:
@@ -53,9 +53,9 @@ class TrialStore:
         if not isinstance(result, dict) or "error" in result:
             return result if isinstance(result, dict) else None
         folder = self.folder(key)
-        if folder.is_dir() and "digest" in result and digest(folder) != result["digest"]:
-            shutil.rmtree(folder, ignore_errors=True)
-        return result if folder.is_dir() else None
+        if not folder.is_dir() or ("digest" in result and digest(folder) != result["digest"]):
+            return None
+        return result
 
     def put(self, key: str, result: dict[str, Any]) -> None:
         """Store a result (a JSON object).

@@ -55,6 +55,11 @@ class Connection(H11Protocol):
         except h11.LocalProtocolError:  # garbage behind a request that was answered: nothing can be said any more
             self.transport.abort()
 
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # its body is broken: this is the answer, and the application's is dropped
+        super().send_400_response(msg)
+
     def _look(self) -> None:
         """Once a second: a client has its time again whenever the server works for it, or has got rid of an answer."""
         unread, before = self.transport.get_write_buffer_size(), self._unread

@@ -217,8 +217,8 @@ def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
 
 
 def _shown(place: tuple[Any, ...]) -> str:
-    """A place in a request, in letters that can be sent back."""
-    return ".".join(map(str, place))[:200].encode("utf-8", "backslashreplace").decode()
+    """A place in a request; names may have any length."""
+    return ".".join(map(str, place))[:200]
 
 
 def main() -> None:
