@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +20,6 @@ from automl_agent.llm.cache import AnswerStore
 from automl_agent.testing import InlineExecutor
 from standin_graph import HOME
 from tampered import CODES, DEEP, Payload, replaced, rewritten
-
-
-FAILED = "SELECT json_extract(result, '$.error') FROM trials WHERE json_extract(result, '$.error') IS NOT NULL"
 
 
 @pytest.fixture
@@ -67,6 +62,7 @@ def test_a_database_loads_no_library(payload: Payload, place: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # else an error, by luck of the threads
 def test_trials_whose_files_were_changed_are_run_again(
     payload: Payload, place: Path, figure: Callable[[str], None]
 ) -> None:
@@ -76,28 +72,24 @@ def test_trials_whose_files_were_changed_are_run_again(
     frame.to_csv(place / "table.csv", index=False)
     settings = Settings(budget=120, trials=3, retrieval=False, home=str(place / "h"), out=str(place / "o"))
 
-    def run() -> tuple[float, set[str]]:
+    def run() -> float:
         graph = build_graph(settings=settings, executor=InlineExecutor())
         report = graph.invoke({"request": "Predict the label.", "data": str(place / "table.csv")})["report"]
         assert report.status == "delivered", report.reason
         assert not payload.canary.exists()
-        with closing(sqlite3.connect(place / "h" / "trials.sqlite")) as stored:
-            return float(report.metric["validation"]), {error for (error,) in stored.execute(FAILED)}
+        return float(report.metric["validation"])
 
-    before, failed = run()
+    before = run()
     changed = {}
     for path in (place / "h" / "trials").rglob("*.np[yz]"):
         changed[path] = payload.npy() if path.suffix == ".npy" else payload.npz(path)
         replaced(path, changed[path])
     for path in (place / "h" / "trials").rglob("*.skops"):
         replaced(path, payload.skops())
-    after, failed_again = run()
-    anew = sum(path.read_bytes() != content for path, content in changed.items())
-    assert len(changed) > 5 and anew > 0
-    figure(
-        f"{len(changed)} files of trials changed, {anew} written anew, none read; score {before:.4f} before, {after:.4f} "
-        f"after; trials that failed {len(failed)}, {len(failed_again)}{''.join(sorted(failed_again - failed))[:300]}"
-    )
+    after = run()
+    assert len(changed) > 5 and after == pytest.approx(before)
+    assert not [path for path, content in changed.items() if path.read_bytes() == content], "all were written anew"
+    figure(f"{len(changed)} files of trials changed: none read, all trained anew, the same score of {after:.4f}")
 
 
 def test_the_traps_go_off_where_something_falls_into_them(payload: Payload) -> None:
