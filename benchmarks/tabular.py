@@ -229,9 +229,9 @@ def install(systems: Sequence[str]) -> None:
 # ---------------------------------------------------------------- what came out
 
 
-def read_cells(results: Path, budget: float, systems: Sequence[str]) -> pd.DataFrame:
-    """The cells of the versions that are current, one row each; of ours the newest version that has any."""
-    stated, rows = versions(), []
+def read_cells(results: Path, budget: float, systems: Sequence[str], ours: str | None = None) -> pd.DataFrame:
+    """The cells of the versions that are current, one row each; of ours this one, or the newest that has any."""
+    stated, rows = versions() | ({OURS: ours} if ours else {}), []
     for path in sorted(results.glob("*/*.json")):
         found = json.loads(path.read_text())
         if found["system"] in systems and (found["system"] in BOUNDLESS or found["budget"] == budget):
@@ -338,6 +338,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--install", action="store_true", help="make the environments of the peers, and end")
     parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--ours", metavar="COMMIT", help="the version of ours to show; the newest that has cells")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the table")
     parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} sets, one seed")
     parser.add_argument("--budget", type=float, default=60.0)
@@ -365,7 +366,7 @@ def main() -> None:
                 left = None if left is None else left - 1
                 print(f"{system} {name} {seed}: loss {found['loss']}, {found['wall_s']:.0f} s", flush=True)
     if not args.install:
-        cells = read_cells(args.results, args.budget, args.systems)
+        cells = read_cells(args.results, args.budget, args.systems, args.ours)
         print(report(cells, args.budget))
         if args.plot:
             plot(cells, args.budget, args.plot)

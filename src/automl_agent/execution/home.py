@@ -80,7 +80,7 @@ def _alone(part: Path) -> Iterator[IO[bytes]]:
     deadline = time.monotonic() + _PATIENCE
     while True:
         with part.open("ab") as file:
-            held = _held(file)
+            held = take_lock(file, without=True)
             if held and _lies_at(part, file):
                 file.truncate(0)
                 yield file
@@ -99,8 +99,12 @@ def _lies_at(path: Path, file: IO[bytes]) -> bool:
         return False
 
 
-def _held(file: IO[bytes]) -> bool:
-    """Whether the lock of an open file is ours now; where the system has none, there is nothing to wait for."""
+def take_lock(file: IO[bytes] | int, *, without: bool) -> bool:
+    """Whether the lock of an open file or folder is ours now; it ends with the process that holds it, at the latest.
+
+    Args:
+        without: what to say where the system knows no such locks.
+    """
     try:
         import fcntl
 
@@ -108,5 +112,5 @@ def _held(file: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     except (ImportError, OSError):
-        return True
+        return without
     return True

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from automl_agent.execution.home import take_lock
 from automl_agent.execution.sandbox.kernel import NOBODY
 
 _PREFIX, _SUFFIX = "automl-agent-", ".scratch"
@@ -57,7 +58,7 @@ def clear_dead(place: Path) -> None:
         except OSError:  # another user's, or gone
             continue
         try:
-            if os.fstat(handle).st_uid == os.geteuid() and _locked(handle):
+            if os.fstat(handle).st_uid == os.geteuid() and take_lock(handle, without=False):
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(handle)
@@ -71,24 +72,7 @@ def _made() -> tuple[Path, int]:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        if _locked(handle, without=True) and path.exists():
+        if take_lock(handle, without=True) and path.exists():
             return path, handle
         os.close(handle)
     raise OSError(f"no folder can be kept in {tempfile.gettempdir()}")
-
-
-def _locked(handle: int, *, without: bool = False) -> bool:
-    """Take the lock of an open folder.
-
-    Args:
-        without: what to say where the system knows no such locks; there nothing is ever cleared.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return without
-    return True

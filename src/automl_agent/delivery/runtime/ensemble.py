@@ -129,7 +129,10 @@ class Ensemble:
         if not isinstance(raw, pd.DataFrame):
             rows = [[row.get(name) for name in self.columns] for row in raw]
             raw = pd.DataFrame(rows, columns=self.columns, dtype=object)
-        frame: pd.DataFrame = self.reader.typed(raw, self.schema)
+        try:
+            frame: pd.DataFrame = self.reader.typed(raw, self.schema)
+        except KeyError as error:  # rows may lack columns: it is the schema that lacks something
+            raise DamagedBundle(f"schema.json of the bundle {self.root} cannot be used: it lacks {error}.") from error
         return frame
 
     def predict_scores(self, frame: pd.DataFrame, *, fold: int | None = None) -> np.ndarray:
