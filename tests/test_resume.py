@@ -55,7 +55,8 @@ SOME = [
     and (kind == "stage_started" or stage in ("implement", "grade", "deliver"))
 ]
 """What is died of in the test command; with the marker `long`, of all."""
-AT_ONCE = {"agent_data", "agent_model"}
+AT_ONCE = ({"agent_data", "agent_model"}, {"baseline", "retrieve_knowledge"})
+"""Stages that run side by side: either may be the first to start again."""
 
 # ---------------------------------------------------------------- killed in every stage
 
@@ -96,7 +97,7 @@ def test_a_run_killed_in_any_stage_goes_on_with_that_stage(killed: Killed) -> No
     for death, then in zip(killed.deaths, [*killed.deaths[1:], None], strict=True):
         assert killed.lives[death].status == -signal.SIGKILL, death
         following = killed.lives[then] if then else killed.last
-        at_work = AT_ONCE if death[1] in AT_ONCE else {death[1]}
+        at_work = next((stages for stages in AT_ONCE if death[1] in stages), {death[1]})
         assert following.stages[0] in at_work, death
         before = set(STAGES[: STAGES.index(death[1])]) - at_work
         if "revise" in following.stages:
