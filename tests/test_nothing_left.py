@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,12 +39,19 @@ class Place:
     shared: set[Path]
     """What lay in the shared memory before."""
     seen: dict[int, str] = field(default_factory=dict)
+    sockets: set[str] = field(default_factory=set)
+    """By inode, those that its processes held."""
 
     def look(self, process: subprocess.Popen[str]) -> list[int]:
         """Note what the process has started so far; gives the programs among it that run in the sandbox."""
         now = below(process.pid)
         self.seen.update(now)
+        self.sockets |= {inode for number, _ in [*now, (process.pid, "")] for inode in sockets_of(number)}
         return [number for number, _ in now if b"sandbox.shim" in command_of(number)]
+
+    @property
+    def met(self) -> str:
+        return f"{len(self.seen)} processes and {len(self.sockets)} sockets"
 
     def alive(self) -> list[int]:
         return [number for number, started in self.seen.items() if start_of(number) == started]
@@ -58,11 +66,33 @@ class Place:
             *(f"process {command}" for command in running(self.folder)),
             *(f"temporary {path.name}" for path in temporary(self.folder).iterdir()),
             *(f"shared memory {path.name}" for path in shared if path.exists()),
+            *(f"listening socket {inode}" for inode in self.sockets & listening()),
         ]
 
 
 def shared_memory() -> set[Path]:
     return set(SHM.iterdir()) if SHM.is_dir() else set()
+
+
+def sockets_of(process: int) -> set[str]:
+    """Inodes of the sockets that a process holds."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                kind, _, inode = descriptor.readlink().name.partition(":")
+                found |= {inode.strip("[]")} if kind == "socket" else set()
+    return found
+
+
+def listening() -> set[str]:
+    """Inodes of sockets at which somebody waits for connections: TCP in state 0A, Unix with the flag of `listen`."""
+    found = set()
+    for name, state, wanted, inode in (("tcp", 3, "0A", 9), ("tcp6", 3, "0A", 9), ("unix", 3, "00010000", 6)):
+        with contextlib.suppress(OSError):
+            rows = [line.split() for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+            found |= {row[inode] for row in rows if row[state] == wanted}
+    return found
 
 
 def old(process: int) -> bool:
@@ -99,6 +129,17 @@ def interrupt(process: subprocess.Popen[str], times: int) -> None:
         process.send_signal(signal.SIGINT)
 
 
+def test_a_port_that_stays_open_would_be_seen(place: Place) -> None:
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        place.look(process)
+        assert len(place.sockets & listening()) == 1
+        process.kill()
+    assert not place.sockets & listening()
+
+
 def test_a_run_whose_time_ends(place: Place, figure: Callable[[str], None]) -> None:
     process = start(place.folder, *REQUEST, "--budget", "14", "--out", "out")
     until(place, process, (place.folder / "out" / "bundle").exists)
@@ -106,7 +147,7 @@ def test_a_run_whose_time_ends(place: Place, figure: Callable[[str], None]) -> N
     assert status in (0, 3), err
     assert not place.left()
     assert not litter(place.folder)
-    figure(f"end of the budget: 0 of {len(place.seen)} processes, 0 temporary and 0 half-written files left")
+    figure(f"end of the budget: 0 of {place.met}, 0 temporary and 0 half-written files left")
 
 
 @pytest.mark.parametrize("signals", [1, 2])
@@ -122,7 +163,7 @@ def test_a_run_that_is_interrupted(signals: int, place: Place, figure: Callable[
         assert finish(process)[0] in (0, 3)
         assert not place.left()
     assert not litter(place.folder)
-    figure(f"Ctrl-C {signals} x: 0 of {len(place.seen)} processes, 0 temporary and 0 half-written files left")
+    figure(f"Ctrl-C {signals} x: 0 of {place.met}, 0 temporary and 0 half-written files left")
 
 
 def test_a_run_that_crashes(place: Place, figure: Callable[[str], None]) -> None:
@@ -137,7 +178,7 @@ def test_a_run_that_crashes(place: Place, figure: Callable[[str], None]) -> None
     assert finish(process)[0] in (0, 3)
     assert not place.left()
     assert not litter(place.folder)
-    figure(f"crash, and resumed: 0 of {len(place.seen)} processes, 0 temporary and 0 half-written files left")
+    figure(f"crash, and resumed: 0 of {place.met}, 0 temporary and 0 half-written files left")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +217,7 @@ def test_a_run_that_is_ended_while_generated_code_runs(
     process.communicate(timeout=60)
     assert process.returncode in (-signal.SIGKILL, 130)
     assert not place.left()
-    figure(f"{how} while code ran (sandbox {sandbox}): 0 of {len(place.seen)} processes, 0 temporary files left")
+    figure(f"{how} while code ran (sandbox {sandbox}): 0 of {place.met}, 0 temporary files left")
 
 
 # ---------------------------------------------------------------- temporary folders
