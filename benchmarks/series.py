@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pandas as pd
 import sets
 from processes import measured
 from series_peers import MEAN, MODELS
-from tabular import ENVIRONMENTS, HERE, LIMIT, OURS, commit, install, machine, ranks, wins
+from tabular import ENVIRONMENTS, HERE, LIMIT, OURS, commit, install, machine, ranks, require_committed, wins
 
 RESULTS = HERE / "results" / "series"
 BUDGET = 30.0
@@ -77,12 +78,13 @@ def run(system: str, name: str, one: dict[str, Any]) -> dict[str, Any]:
         else:
             python = ENVIRONMENTS / "statsforecast" / "bin" / "python"
             command = [str(python), str(HERE / "series_peers.py"), system, str(folder)]
+        found = machine()
         cost = measured(command, folder, limit=LIMIT)
         result: dict[str, Any] = {
             "system": system, "version": commit() if system == OURS else VERSION, "set": name,
             "horizon": one["horizon"], "length": len(one["values"]), "exit": cost.code,
             "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1), "peak_mb": round(cost.peak_mb),
-            "machine": machine(),
+            "machine": found, "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         }  # fmt: skip
         try:
             if system == OURS:
@@ -97,8 +99,10 @@ def run(system: str, name: str, one: dict[str, Any]) -> dict[str, Any]:
 
 def table() -> str:
     found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/*.json"))]
+    if not found:
+        return "no series was run yet"
     frame = pd.DataFrame(found).assign(seed=0)
-    newest = frame[frame["system"] == OURS]["version"].iloc[-1]
+    newest = frame[frame["system"] == OURS].sort_values("when")["version"].iloc[-1]
     frame = frame[(frame["system"] != OURS) | (frame["version"] == newest)]
     losses = frame.pivot_table(index=["set", "seed"], columns="system", values="loss").dropna()
     lines = [f"{len(losses)} series:", "",
@@ -119,6 +123,7 @@ def main() -> None:
     args = parser.parse_args()
     left = args.most
     if not args.table:
+        require_committed()
         install(["statsforecast"])
         for name, one in series().items():
             for system in (OURS, *MODELS, MEAN):

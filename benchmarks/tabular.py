@@ -2,7 +2,7 @@
 
     python benchmarks/tabular.py --install                       # the peers, each in an environment of its own
     python benchmarks/tabular.py                                 # 16 sets, 2 seeds, 60 s: hours
-    python benchmarks/tabular.py --budget 300 --sets 6 --seeds 1
+    python benchmarks/tabular.py --budget 300 --seeds 1   # 6 sets
     python benchmarks/tabular.py --table                         # of what there is; --plot FILE draws it
     python benchmarks/tabular.py --systems automl-agent one-plan # three plans or one
 
@@ -25,6 +25,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,8 @@ LONG = ("credit", "churn", "hpc", "satimage", "hotels", "ames")
 """Of a longer budget."""
 SHORT = ("attrition", "hpc", "concrete", "churn")
 """Of `make benchmark`."""
+MEASURED = (":/src", ":/pyproject.toml")
+"""What the version of ours is the last commit of."""
 MEASURES = {"roc_auc": "the ROC AUC", "log_loss": "log loss", "rmse": "the RMSE"}
 
 
@@ -129,8 +132,19 @@ def loss(name: str, truth: Any, predicted: pd.DataFrame) -> float:
 
 
 def commit() -> str:
-    command = ["git", "log", "-1", "--format=%h", "--", ":/src", ":/pyproject.toml"]
+    command = ["git", "log", "-1", "--format=%h", "--", *MEASURED]
     return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def require_committed() -> None:
+    """End where what would be measured is not what the commit says: a finished cell is not run again."""
+    command = ["git", "status", "--porcelain", "--", *MEASURED]
+    changed = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
+    if changed:
+        raise SystemExit(f"Commit first: cells are kept by commit, and these are changed:\n{changed}")
+    used = Path(find_spec("automl_agent").origin).parents[2]  # type: ignore[union-attr, arg-type]
+    if used.resolve() != HERE.parent.resolve():
+        raise SystemExit(f"This Python runs the automl_agent of {used}, not that of {HERE.parent}.")
 
 
 def versions() -> dict[str, str]:
@@ -168,13 +182,14 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
         else:
             python = ENVIRONMENTS / system.partition("-")[0] / "bin" / "python"
             command = [str(python), str(HERE / "tabular_peers.py"), system, str(folder), f"{budget:g}", str(seed)]
+        found = machine()
         cost = measured(command, folder, limit=LIMIT)
         result: dict[str, Any] = {
             "system": system, "version": versions()[system], "set": name, "seed": seed, "budget": budget,
             "metric": metric, "rows": len(train), "columns": train.shape[1] - 1, "exit": cost.code,
             "wall_s": round(cost.wall, 2), "cpu_s": round(cost.cpu, 1),
             "cores_middle": round(cost.cpu_middle, 2), "peak_mb": round(cost.peak_mb),
-            "machine": machine(), "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+            "machine": found, "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         }  # fmt: skip
         try:
             predicted = _ours(folder, classes) if system in OWN else pd.read_parquet(folder / "predictions.parquet")
@@ -184,7 +199,7 @@ def run(system: str, name: str, budget: float, seed: int) -> dict[str, Any]:
                 result["stages_s"] = json.loads((folder / "out" / "result.json").read_text())["seconds"]
             else:
                 result |= json.loads((folder / "fit.json").read_text())
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
             result |= {"loss": None, "error": f"{error}: {cost.output}"}
         return result
 
@@ -348,6 +363,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--most", type=int, help="end after so many cells")
     args = parser.parse_args()
+    if not (args.table or args.install) and set(args.systems) & set(OWN):
+        require_committed()
     warnings.simplefilter("ignore", FutureWarning)
     if args.install or not args.table:
         install(args.systems)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def main() -> None:
     task = json.loads((folder / "task.json").read_text())
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
     target = train.pop(task["target"]).to_numpy()
-    __import__(package.split(".")[0])
+    import_module(package)
     started = time.perf_counter()
     predict = fit(task, train, target, test, seed=seed, budget=budget)
     fitted = time.perf_counter()

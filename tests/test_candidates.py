@@ -380,5 +380,24 @@ def test_fit_fold_leaves_nothing_half_written(arguments: dict[str, Any], tmp_pat
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_a_library_is_wrapped_in_a_few_lines(kind: Literal["classification", "regression"]) -> None:
-    pytest.importorskip("xgboost")
     check_candidate(ROOT / "examples" / "candidates" / "xgboost_trees.py", kind)
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_a_model_that_learns_in_context_is_wrapped_in_a_few_lines(
+    kind: Literal["classification", "regression"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in of TabPFN's interface: neighbours, which remember their rows, too."""
+    wrapped = "class {0}(neighbors.{1}):\n    def __init__(self, *, random_state=0):\n        super().__init__()\n"
+    wrapped += "        self.random_state = random_state\n"
+    names = (("TabPFNClassifier", "KNeighborsClassifier"), ("TabPFNRegressor", "KNeighborsRegressor"))
+    source = "from sklearn import neighbors\n" + "".join(wrapped.format(*pair) for pair in names)
+    (tmp_path / "tabpfn.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_candidate(ROOT / "examples" / "candidates" / "tabpfn_rows.py", kind)
+
+
+@pytest.mark.parametrize("name", ["xgboost_trees", "tabpfn_rows"])
+def test_the_document_shows_the_plug_in_that_is_tested(name: str) -> None:
+    source = (ROOT / "examples" / "candidates" / f"{name}.py").read_text()
+    assert "```py\n" + source.partition("\n\n")[2] + "```" in (ROOT / "docs" / "extend.md").read_text()

@@ -22,10 +22,11 @@ from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidel
 from automl_agent.search.budget import ROW_SECONDS, delivery_reserve, quotas, shares
 from automl_agent.search.compose import compose
 from automl_agent.search.engine import Search
-from automl_agent.search.estimates import bootstrap_interval, cross_fitted, recentre
+from automl_agent.search.estimates import best_temperature, bootstrap_interval, calibrated, cross_fitted, recentre
 from automl_agent.search.rungs import full_cost, probe_fidelity
 from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
+from automl_agent.tasks.measures import tempered
 from automl_agent.tasks.registry import get_family
 from automl_agent.verifiers.base import PlanCase
 from automl_agent.verifiers.plans import verify_plan
@@ -352,6 +353,34 @@ def test_an_impossible_limit_takes_the_lightest(runner):
     assert draft.folds == 1
 
 
+def test_probabilities_are_made_to_mean_what_they_say():
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 2, (4000, 3))
+    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.array([rng.choice(3, p=row) for row in honest])
+    folds = np.arange(len(truth)) % 4
+    for power in (0.5, 1.7):
+        found, temperature = calibrated(FAMILY, truth, tempered(honest, 1 / power), folds)
+        assert temperature == pytest.approx(power, rel=0.1)
+        np.testing.assert_allclose(found, honest, atol=0.05)
+        assert (found.argmax(axis=1) == honest.argmax(axis=1)).all()
+    assert calibrated(FAMILY, truth[:30], honest[:30], folds[:30])[1] == 1.0, "chance brings no temperature"
+    values = rng.normal(0, 1, 50)
+    assert best_temperature(get_family("tabular_regression"), values, values) == 1.0
+
+
+def test_limits_steer_what_is_trained_on_all_rows(runner):
+    limited(runner, "latency_ms", 1.5)
+    slow, quick = run(runner, GOOD, POOR)
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    assert search._allowed([slow, quick]) == [quick]
+    assert search._allowed([slow]) == [slow], "better one that breaks the limit than none"
+    search.full = [quick]
+    better = slow.model_copy(update={"id": "better", "score": 0.999})
+    assert not search._promising(better)
+    assert search._promising(better.model_copy(update={"latency_ms": quick.latency_ms}))
+
+
 def test_a_cross_fitted_threshold_is_no_better_than_one_that_saw_the_rows():
     """On pure noise, a threshold fitted on the scored rows flatters; the cross-fitted one does not."""
     rng = np.random.default_rng(1)
@@ -468,7 +497,7 @@ def test_what_ships_whole_is_fitted_on_all_rows_or_says_why_not(runner):
 
 def test_no_bundle_of_a_single_model_is_built_shortly_before_the_solution(monkeypatch):
     built = []
-    monkeypatch.setattr("automl_agent.nodes.implement.publish_single", lambda *_: built.append(time.sleep(0.02)))
+    monkeypatch.setattr("automl_agent.nodes.implement.publish_single", lambda *given: built.append(given[2]))
     stage = SimpleNamespace(clock=SimpleNamespace(spent=lambda: 1.0))
     trial = SimpleNamespace(score=0.5)
     early = _Publisher(stage, None, "out", time.monotonic() + 60)
@@ -477,10 +506,21 @@ def test_no_bundle_of_a_single_model_is_built_shortly_before_the_solution(monkey
     early.wait()
     early.close()
     assert len(built) == 1
+    monkeypatch.setattr("automl_agent.nodes.implement.PUBLISH_EVERY", 0.1)
+    later = _Publisher(stage, None, "out", time.monotonic() + 60)
+    for score in (0.5, 0.6, 0.7):
+        later(SimpleNamespace(score=score))
+    deadline = time.monotonic() + 20
+    while built[-1].score < 0.7 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    later.wait()
+    later.close()
+    assert built[-1].score == 0.7, "the last one is not forgotten"
+    built.clear()
     late = _Publisher(stage, None, "out", time.monotonic() + 3)
     late(trial)
     late.close()
-    assert len(built) == 1 and late.progress
+    assert not built and late.progress
 
 
 def test_what_fails_while_a_bundle_is_put_in_place_is_told(monkeypatch):
@@ -588,14 +628,14 @@ def test_steps_are_taken_side_by_side_and_end_together(runner):
         meeting.wait()
         return True
 
-    search._side_by_side(step)
+    search._side_by_side(step, FOLDS)
     assert not left
 
     def broken():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        search._side_by_side(broken)
+        search._side_by_side(broken, FOLDS)
     assert search._failed
 
 

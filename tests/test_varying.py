@@ -126,6 +126,15 @@ class TestWords:
         assert (task.ignore, task.positive) == (("gender", "Contract", "tenure"), "No")
         assert vary("use gender again").ignore == ()
 
+    def test_weights_and_subgroups_are_taken_over_added_and_changed(self):
+        task = vary("by f1", by=("gender",), weight="MonthlyCharges")
+        assert (task.by, task.weight) == (("gender",), "MonthlyCharges")
+        assert {"also apart by gender", "weight MonthlyCharges instead of none"} <= set(task.changes)
+        before = FinishedRun.model_validate(finished().model_dump() | {"task": task, "run_id": "second"})
+        again = vary("without tenure", before, by=("Contract",))
+        assert (again.by, again.weight) == (("gender", "Contract"), "MonthlyCharges")
+        assert again.changes == ("without column tenure", "also apart by Contract")
+
     def test_another_target_is_another_task(self):
         task = vary("", target="tenure")
         assert (task.family, task.metric, task.positive) == ("tabular_regression", "rmse", None)

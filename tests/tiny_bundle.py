@@ -214,6 +214,7 @@ def make_content(
         ),
         "metric": MetricSpec(metric, metric, kind == "classification"),
         "members": tuple(members),
+        "temperature": 1.0,
         "threshold": None,
         "score": 0.9,
         "spread": None if kind == "classification" else 1.5,

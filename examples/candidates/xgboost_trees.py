@@ -1,5 +1,6 @@
-"""XGBoost as a plug-in: the base class of the table candidates prepares rows, keeps time and stores the rest."""
+"""XGBoost as a plug-in: the base class of the table candidates prepares rows, and stores what is around the model."""
 
+import xgboost
 from table_model import TableModel
 
 TITLE = "XGBoost"
@@ -16,8 +17,6 @@ class Model(TableModel):
     DEFAULTS = PORTFOLIO[0]
 
     def _new(self):
-        import xgboost
-
         kind = xgboost.XGBClassifier if self.classifies else xgboost.XGBRegressor
         return kind(**self.params, random_state=self.seed, n_jobs=self.threads)
 

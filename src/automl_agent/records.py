@@ -474,13 +474,15 @@ class Solution(Record):
     members: tuple[Member, ...]
     metric: str
     score: float
-    """Cross-fitted out-of-fold score: weights and threshold were fitted without the scored fold."""
+    """Cross-fitted out-of-fold score: weights, temperature and threshold were fitted without the scored fold."""
     others: dict[str, float] = Field(default_factory=dict)
     """Further metrics that constraints ask for, cross-fitted alike."""
     gains: dict[str, float] = Field(default_factory=dict)
     """Candidate of a member -> by how much the out-of-fold score is worse without it (of a single member: than with the
     next best candidate in its place). All are positive or zero: what does not help is left out."""
     interval: tuple[float, float] | None = None
+    temperature: float = 1.0
+    """Of probabilities: their logarithms are divided by it, so that they mean what they say."""
     threshold: float | tuple[float, ...] | None = None
     """For metrics on labels. Two classes: the probability from which on the positive one is answered. More: weights of
     the classes' probabilities, or, where classes have an order, cuts of the mean class code (one less than classes)."""

@@ -57,6 +57,7 @@ class BundleContent:
     profile: DataProfile
     metric: MetricSpec
     members: tuple[MemberFiles, ...]
+    temperature: float
     threshold: float | tuple[float, ...] | None
     score: float
     """Out-of-fold score of the ensemble."""
@@ -208,6 +209,7 @@ def _solution(content: BundleContent, schema: dict[str, Any], names: list[str]) 
         "classes": _classes(content, schema),
         "task": _told(content),
         "positive": schema.get("positive"),
+        "temperature": content.temperature,
         "threshold": content.threshold,
         "reader": content.family.reader,
         "files": list(content.family.files),

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from automl_agent.agents.operation import build_best
@@ -15,6 +15,7 @@ from automl_agent.nodes.publishing import announce, publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
 from automl_agent.records import CandidateChoice, Params, Shortlist, Trial
+from automl_agent.search.compose import limit_share
 from automl_agent.search.engine import Search
 from automl_agent.search.runner import TrialRunner, Work, ranked
 
@@ -75,10 +76,11 @@ def _pool(runner: TrialRunner, full: list[Trial], probes: list[Trial], baseline:
     for trials in (full, [trial for trial in probes if trial.score is not None]):
         if trials:
             order = ranked(runner.family, runner.task.metric, list({trial.id: trial for trial in trials}.values()))
+            inside = [trial for trial in order if limit_share(trial, runner.task.constraints) <= 1.0]
             leaders: dict[str, Trial] = {}
-            for trial in order:  # many tuned trials of one candidate must not keep out what is different
+            for trial in (*inside, *order):  # many tuned trials of one candidate must not keep out what is different
                 leaders.setdefault(trial.candidate, trial)
-            kept = {trial.id for trial in list({t.id: t for t in (*leaders.values(), *order)}.values())[:KEPT]}
+            kept = {trial.id for trial in list({t.id: t for t in (*leaders.values(), *inside, *order)}.values())[:KEPT]}
             return [trial for trial in order if trial.id in kept]
     return baseline
 
@@ -114,8 +116,8 @@ def _probes(state: State) -> list[Trial]:
 
 
 class _Publisher:
-    """Puts a better single model in place, now and then, while the search goes on; not shortly before `until`, when the
-    solution is built."""
+    """Puts the best single model so far in place, every few seconds at most, while the search goes on; not shortly
+    before `until`, when the solution is built."""
 
     def __init__(self, stage: Stage, runner: TrialRunner, out: str, until: float) -> None:
         self.progress: dict[str, float] = {}
@@ -123,28 +125,44 @@ class _Publisher:
         self._stage, self._runner, self._out, self._until = stage, runner, out, until
         self._last, self._took = time.monotonic() - PUBLISH_EVERY, 1.0
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="automl-publish")
+        self._lock, self._over = Lock(), Event()
+        self._best: Trial | None = None
+        """What waits to be put in place."""
         self._running: Future[None] | None = None
 
     def __call__(self, trial: Trial) -> None:
         self.progress[f"{self._stage.clock.spent():.2f}"] = trial.score or 0.0
-        now = time.monotonic()
-        due = now - self._last >= PUBLISH_EVERY and self._until - now > PUBLISH_SHARE * self._took
-        if due and (self._running is None or self._running.done()):
-            self.wait()
-            self._last = now
+        with self._lock:
+            self._best = trial
+            if self._running is not None and not self._running.done():
+                return
+            if self._running is not None:
+                self._running.result()
             here = copy_context()  # events are written where LangGraph knows which run this is
-            self._running = self._threads.submit(here.run, self._publish, trial)
+            self._running = self._threads.submit(here.run, self._publish)
 
     def wait(self) -> None:
-        """Until nothing is being published; raises what went wrong."""
-        if self._running is not None:
-            self._running.result()
+        """Until nothing is being published, and what waits is left to the solution; raises what went wrong."""
+        self._over.set()
+        running = self._running
+        if running is not None:
+            running.result()
 
     def close(self) -> None:
+        self._over.set()
         self._threads.shutdown()
 
-    def _publish(self, trial: Trial) -> None:
-        started = time.monotonic()
-        publish_single(self._stage, self._runner, trial, self._out, "best")
-        self._last = time.monotonic()
-        self._took = self._last - started
+    def _publish(self) -> None:
+        while True:
+            pause = self._last + PUBLISH_EVERY - time.monotonic()
+            if pause > 0 and self._over.wait(pause):
+                return
+            started = time.monotonic()
+            with self._lock:
+                trial, self._best = self._best, None
+                if trial is None or self._until - started <= PUBLISH_SHARE * self._took:
+                    self._running = None
+                    return
+            publish_single(self._stage, self._runner, trial, self._out, "best")
+            self._last = time.monotonic()
+            self._took = self._last - started

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl_agent.records import Constraint, Trial
 from automl_agent.search.ensemble import combine, leaders, select
-from automl_agent.search.estimates import bootstrap_interval, cross_fitted, cross_fitted_answers, tie_break
+from automl_agent.search.estimates import bootstrap_interval, calibrated, cross_fitted, cross_fitted_answers, tie_break
 from automl_agent.search.runner import TrialRunner, ranked
 from automl_agent.tasks.family import loss
 
@@ -37,8 +37,10 @@ class Draft:
     """Number of fold models of each member that ship."""
     threshold: Threshold
     score: float
-    """Cross-fitted: weights and threshold fitted without the scored fold."""
+    """Cross-fitted: weights, temperature and threshold fitted without the scored fold."""
     interval: tuple[float, float]
+    temperature: float = 1.0
+    """Of the blend's probabilities (`measures.tempered`)."""
     others: Mapping[str, float] = field(default_factory=dict)
     gains: Mapping[str, float] = field(default_factory=dict)
     """Candidate of a member -> by how much the out-of-fold score is worse without it."""
@@ -70,7 +72,7 @@ def compose(
     if not runner.family.blends:
         trials = _best_affordable(runner, trials, tightness)
     table = _aligned(runner, trials)
-    costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in trials}
+    costs = {trial.id: limit_share(trial, runner.task.constraints, tightness) for trial in trials}
     if seconds is not None:
         room = max(seconds * runner.pool.size, 1e-3)
         costs = {t.id: max(costs[t.id], WHOLE * t.fit_seconds / max(1, t.fidelity.folds) / room) for t in trials}
@@ -157,8 +159,11 @@ def _gains(choice: _Choice, weights: Mapping[str, float]) -> dict[str, float]:
 
 def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], shipped: int, combined: Any) -> Draft:
     """Score the cross-fitted blend; the threshold that ships is fitted on the blend with the final weights."""
+    from automl_agent.tasks.measures import tempered
+
     family, metric, positive = runner.family, runner.task.metric, runner.positive
-    final = combine(table.predictions, weights)
+    combined, temperature = calibrated(family, table.truth, combined, table.folds)
+    final = tempered(combine(table.predictions, weights), temperature)
     score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
     shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)
     judged = combined
@@ -181,7 +186,7 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
         if c.measure in family.metrics and c.measure != metric
     }
     spread = family.spread(runner.data, table.rows, table.truth, combined)
-    return Draft(weights, shipped, shipped_threshold, float(score), interval, others, spread=spread)
+    return Draft(weights, shipped, shipped_threshold, float(score), interval, temperature, others, spread=spread)
 
 
 def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, threshold: Threshold) -> float:
@@ -194,7 +199,7 @@ def _other(runner: TrialRunner, table: _Table, prediction: Any, metric: str, thr
 def _best_affordable(runner: TrialRunner, trials: Sequence[Trial], tightness: float) -> list[Trial]:
     """The best single trial inside the limits, or the lightest where none is."""
     order = ranked(runner.family, runner.task.metric, trials)
-    costs = {trial.id: _cost(trial, runner.task.constraints, tightness) for trial in order}
+    costs = {trial.id: limit_share(trial, runner.task.constraints, tightness) for trial in order}
     fitting = [trial for trial in order if costs[trial.id] <= 1.0]
     if not fitting:
         return [min(order, key=lambda trial: costs[trial.id])]
@@ -368,8 +373,9 @@ def _cross_fitted_blend(choice: _Choice, fit: Callable[[Any, int], dict[str, flo
     return blend
 
 
-def _cost(trial: Trial, constraints: Sequence[Constraint], tightness: float) -> float:
-    """Largest share of a limit that one fold's model of the trial takes; 0 when there is no limit."""
+def limit_share(trial: Trial, constraints: Sequence[Constraint], tightness: float = 1.0) -> float:
+    """Largest share of a limit that one fold's model of the trial takes; above 1 it cannot ship inside, 0 when there is
+    no limit."""
     folds = max(1, trial.fidelity.folds)
     each = {
         "latency_ms": trial.latency_ms or 0.0,

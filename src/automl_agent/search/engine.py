@@ -15,7 +15,7 @@ from threading import RLock
 
 from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
-from automl_agent.search.compose import WHOLE
+from automl_agent.search.compose import WHOLE, limit_share
 from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import MEMORY, TrialRunner, Work, ranked
 from automl_agent.search.tuning import Study, Tuner
@@ -222,7 +222,7 @@ class Search:
     def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
         """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
         the ensemble lives on, and few rows tell little of who is good on many."""
-        unique = list({trial.id: trial for trial in probes if trial.fidelity == self._probe}.values())
+        unique = self._allowed(list({trial.id: trial for trial in probes if trial.fidelity == self._probe}.values()))
         order = self._defaults_first(ranked(self.runner.family, self.runner.task.metric, unique))
         done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
         order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
@@ -233,6 +233,12 @@ class Search:
             candidates.setdefault(trial.candidate, trial)
         queue = {trial.id: trial for trial in (*order[:1], *plans.values(), *candidates.values(), *order)}
         return list(queue.values())[:PROMOTED]
+
+    def _allowed(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Those whose models keep the limits on latency, size and training time; all where none does."""
+        constraints = self.runner.task.constraints
+        inside = [trial for trial in trials if trial.score is not None and limit_share(trial, constraints) <= 1.0]
+        return inside or list(trials)
 
     def _defaults_first(self, order: Sequence[Trial]) -> list[Trial]:
         """The first configuration of a candidate in the place of its best one, where that was hardly better on few
@@ -271,12 +277,12 @@ class Search:
                 ratios.append(trial.fit_seconds / promised)
         return min(max(statistics.median(ratios), 0.7), 3.0) if ratios else 1.0
 
-    def _side_by_side(self, step: Callable[[], bool]) -> None:
-        """Repeat a step until it says that nothing is left, in as many threads as keep all workers busy: while the last
-        folds of one trial are fitted, the next one has begun. In one thread where trials are counted: there the order
-        decides what is tried."""
+    def _side_by_side(self, step: Callable[[], bool], folds: int) -> None:
+        """Repeat a step until it says that nothing is left, in as many threads as keep all workers busy with trials of
+        so many folds: while the last folds of one trial are fitted, the next one has begun. In one thread where trials
+        are counted: there the order decides what is tried."""
         workers = self.runner.pool.size
-        lanes = min(workers, -(-workers // max(1, self.whole.folds - 1)) + 1) if self.runner.max_trials is None else 1
+        lanes = min(workers, -(-workers // max(1, folds - 1)) + 1) if self.runner.max_trials is None else 1
 
         def lane() -> None:
             try:
@@ -320,7 +326,7 @@ class Search:
                     self._under_way -= cost
             return True
 
-        self._side_by_side(step)
+        self._side_by_side(step, self.whole.folds)
 
     def _train(self, trials: Sequence[Trial], origin: str | None = None) -> None:
         """Train on all rows, the folds in parallel."""
@@ -374,7 +380,7 @@ class Search:
                     study.seconds += time.monotonic() - started - study.cost
             return True
 
-        self._side_by_side(step)
+        self._side_by_side(step, self._probe.folds)
 
     def _place(self, study: Study) -> int:
         """How many candidates have a better full trial."""
@@ -391,7 +397,7 @@ class Search:
         by_count = self.runner.max_trials is not None  # scoring anew what is known would count
         known = self.full if self.full and not by_count else [t for t in self.tried if t.fidelity == self._probe]
         studies: list[Study] = []
-        for best in ranked(self.runner.family, self.runner.task.metric, known):
+        for best in ranked(self.runner.family, self.runner.task.metric, self._allowed(known)):
             candidate = self.runner.candidate(best.candidate)
             if not candidate.space or best.candidate in {study.base.candidate for study in studies}:
                 continue
@@ -419,7 +425,9 @@ class Search:
         return self.runner.run(works, fidelity, until=self.end)
 
     def _promising(self, trial: Trial) -> bool:
-        """Better than all but one of the earlier trials of the same candidate and fidelity."""
+        """Better than all but one of the earlier trials of the same candidate and fidelity, and inside the limits."""
+        if trial.id not in {one.id for one in self._allowed([trial, *self.full])}:
+            return False
         metric = self.runner.family.metrics[self.runner.task.metric]
         before = [t for t in self.tried if (t.candidate, t.fidelity) == (trial.candidate, trial.fidelity)]
         best = ranked(self.runner.family, metric.name, before)[:2]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
 
 
+TEMPERATURES = 2.0
+"""Temperatures lie within this power of two, and its inverse."""
+MAX_CELLS = 500_000
+"""Probabilities (rows times classes) that a temperature is fitted on; of more rows an even part."""
 _FEW_ROUNDS = 50
 """Samples that a standard error can be told from (Efron & Tibshirani 1993, section 6.4)."""
 
@@ -34,6 +38,44 @@ def recentre(probabilities: Array, threshold: float, positive: int) -> Array:
     result[:, positive] = shifted
     result[:, 1 - positive] = 1 - shifted
     return result
+
+
+def best_temperature(family: TaskFamily, truth: Any, prediction: Array) -> float:
+    """The temperature at which probabilities have the least log loss (Guo et al. 2017, "On calibration of modern neural
+    networks"); 1 where they are none."""
+    from scipy.optimize import minimize_scalar
+
+    from automl_agent.tasks.measures import tempered
+
+    if prediction.ndim != 2 or "log_loss" not in family.metrics or not family.pooled:
+        return 1.0
+    step = max(1, prediction.size // MAX_CELLS)
+    truth, prediction = truth[::step], prediction[::step]
+    found = minimize_scalar(
+        lambda power: family.score("log_loss", truth, tempered(prediction, float(2.0**power))),
+        bounds=(-TEMPERATURES, TEMPERATURES), method="bounded", options={"xatol": 0.01, "maxiter": 30},
+    )  # fmt: skip
+    return float(2.0**found.x)
+
+
+def calibrated(family: TaskFamily, truth: Any, prediction: Array, folds: Any) -> tuple[Array, float]:
+    """Out-of-fold predictions, each fold's at the temperature that is best for the others, and that of all: what would
+    ship. As they are, and 1, where the log loss is no better for it."""
+    import numpy as np
+
+    from automl_agent.tasks.measures import tempered
+
+    temperature, names = best_temperature(family, truth, prediction), np.unique(folds)
+    if temperature == 1.0 or len(names) < 2:
+        return prediction, 1.0
+    found = np.empty_like(prediction)
+    for name in names:
+        inside = folds == name
+        others = best_temperature(family, truth[~inside], prediction[~inside])
+        found[inside] = tempered(prediction[inside], others)
+    if family.score("log_loss", truth, found) >= family.score("log_loss", truth, prediction):
+        return prediction, 1.0
+    return found, temperature
 
 
 def cross_fitted(

@@ -37,6 +37,8 @@ _SAYING_NOTHING = """
 please thanks thank again same as before model models run one ones time now but also still just only it make made try
 let want need would like should be can could keep everything else rest variation version result
 """
+_TAKEN = ("family", "target", "positive", "time", "group", "weight", "by", "ignore")
+"""What of the new task counts as it is: what the earlier one settled went into it."""
 _IDLE = frozenset(_SAYING_NOTHING.split())
 """Words of a variation that say nothing by themselves."""
 
@@ -55,6 +57,9 @@ def look_again(request: Request, earlier: FinishedRun, families: Mapping[str, Ta
     if _same_task(request, task):
         fixed |= {"family": task.family, "positive": request.positive or task.positive}
         fixed["options"] = {**task.options, **request.options}
+    if request.family in (None, task.family):
+        fixed["weight"] = request.weight or task.weight
+        fixed["by"] = tuple(name for name in dict.fromkeys((*task.by, *request.by)) if name != target)
     look = look_at(request.model_copy(update=fixed), families, before=task.words)
     if isinstance(look, Question) or look.table is None:
         return look
@@ -101,7 +106,7 @@ def varied(look: Look, now: TaskSpec, request: Request, earlier: FinishedRun) ->
             "knowledge": (*before.knowledge, *now.knowledge),
             "deliverables": tuple(dict.fromkeys((*before.deliverables, *now.deliverables))),
             "problem": before.problem if same else now.problem,
-            **{name: getattr(now, name) for name in ("family", "target", "positive", "time", "group", "ignore")},
+            **{name: getattr(now, name) for name in _TAKEN},
             "metric": metric,
             "higher_is_better": family.metrics[metric].higher_is_better,
             "constraints": constraints,
@@ -190,7 +195,8 @@ def _changes(before: TaskSpec, task: TaskSpec) -> tuple[str, ...]:
     """What is different, one phrase each."""
     changes = [f"without column {name}" for name in task.ignore if name not in before.ignore]
     changes += [f"with column {name} again" for name in before.ignore if name not in task.ignore]
-    for name in ("family", "target", "positive", "metric", "time", "group"):
+    changes += [f"also apart by {name}" for name in task.by if name not in before.by]
+    for name in ("family", "target", "positive", "metric", "time", "group", "weight"):
         old, new = getattr(before, name), getattr(task, name)
         if old != new:
             changes.append(f"{name} {new or 'none'} instead of {old or 'none'}")

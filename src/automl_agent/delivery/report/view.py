@@ -216,6 +216,9 @@ def _ensemble(content: ReportContent) -> dict[str, Any]:
         ("Memory", quantity(solution.memory_mb, "MB")),
         ("Trials run", number(solution.trials_run)),
     ]
+    if solution.temperature != 1.0:
+        how = "bolder" if solution.temperature < 1 else "more cautious"
+        facts.insert(1, ("Temperature of the probabilities", f"{number(solution.temperature)} ({how} than the models)"))
     if solution.threshold is not None:
         facts.insert(1, _rule(content, solution.threshold))
     if content.bundle.server is not None and content.bundle.server.http_ms is not None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from measures import answers
+from measures import answers, tempered
 from seal import DamagedBundle, check_files
 
 TOLERANCE = 1e-6
@@ -150,7 +150,8 @@ class Ensemble:
                 weight += share
         if total is None:
             raise ValueError(f"No member has a model of fold {fold}.")
-        return total / weight
+        mean = total / weight
+        return tempered(mean, float(self.solution.get("temperature", 1.0))) if mean.ndim == 2 else mean
 
     def answers(self, scores: np.ndarray) -> np.ndarray:
         """Labels (the tuned threshold applied) or values for the scores of `predict_scores`."""

@@ -267,6 +267,8 @@ def train(root: Path, out: Path, solution: dict[str, Any], schema: dict[str, Any
         parts[seen] += member["weight"]
     seen = parts > 0
     prediction = total[seen] / parts[seen].reshape(-1, *[1] * (total.ndim - 1))
+    if prediction.ndim == 2:
+        prediction = measures.tempered(prediction, solution["temperature"])
     weight = None if rows.weight is None else rows.weight[seen]
     if isinstance(solution["spread"], float):
         residuals = np.abs(rows.target[seen] - prediction)

@@ -83,9 +83,9 @@ def front(
         name: a candidate for people.
         bound: milliseconds that the user allows.
     """
-    most = max((trial.fidelity.folds for trial in done), default=0)
-    known = {trial.id: trial for trial in done if not trial.fidelity.rows and trial.fidelity.folds == most}
-    rivals = [trial for trial in known.values() if trial.score is not None and trial.latency_ms and trial.plan]
+    of_plans = {t.id: t for t in done if t.plan and t.score is not None and t.latency_ms and not t.fidelity.rows}
+    most = max((trial.fidelity.folds for trial in of_plans.values()), default=0)
+    rivals = [trial for trial in of_plans.values() if trial.fidelity.folds == most]
     if len(rivals) < 3:
         return ""
     best = unbeaten(rivals, metric)
