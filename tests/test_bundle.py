@@ -104,6 +104,17 @@ def test_members_are_weighted_and_folds_averaged(home: Path) -> None:
         assert set(model.predict(frame)) == {"benign", "malignant"}
 
 
+def test_the_temperature_is_that_of_the_blend(home: Path) -> None:
+    with jobs.loaded(home / "bundle") as model:
+        frame = model.typed(pd.read_parquet(home / "data" / "train.parquet"))
+        before = model.predict_scores(frame)
+        model.solution["temperature"] = 0.5
+        squares = before**2
+        np.testing.assert_allclose(model.predict_scores(frame), squares / squares.sum(axis=1, keepdims=True))
+        del model.solution["temperature"]  # a bundle of an earlier version
+        np.testing.assert_array_equal(model.predict_scores(frame), before)
+
+
 def test_threshold_decides_labels(home: Path) -> None:
     with jobs.loaded(home / "bundle") as model:
         scores = np.array([[0.7, 0.3], [0.9, 0.1]])

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from automl_agent.agents.operation import _shipped
-from automl_agent.delivery.report.plots.search import unbeaten
+from automl_agent.delivery.report.plots.search import front, unbeaten
 from automl_agent.errors import JobError
 from automl_agent.execution.protocol import Job
 from automl_agent.execution.trials import TrialStore
 from automl_agent.nodes.implement import _Publisher
 from automl_agent.nodes.verify_plans import _only_late
-from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, TaskSpec, Trial
+from automl_agent.records import CandidateChoice, Constraint, DataProfile, Fidelity, Plan, Solution, TaskSpec, Trial
 from automl_agent.search.budget import ROW_SECONDS, delivery_reserve, quotas, shares
-from automl_agent.search.compose import compose
+from automl_agent.search.compose import compose, limit_share
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import best_temperature, bootstrap_interval, calibrated, cross_fitted, recentre
 from automl_agent.search.rungs import full_cost, probe_fidelity
@@ -375,6 +375,11 @@ def test_limits_steer_what_is_trained_on_all_rows(runner):
     search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     assert search._allowed([slow, quick]) == [quick]
     assert search._allowed([slow]) == [slow], "better one that breaks the limit than none"
+    limited(runner, "memory_mb", 500.0)
+    large = quick.model_copy(update={"memory_mb": 600.0})
+    assert search._allowed([slow, large]) == [slow]
+    assert limit_share(slow, runner.task.constraints) == 0.0
+    limited(runner, "latency_ms", 1.5)
     search.full = [quick]
     better = slow.model_copy(update={"id": "better", "score": 0.999})
     assert not search._promising(better)
@@ -637,6 +642,15 @@ def test_steps_are_taken_side_by_side_and_end_together(runner):
     with pytest.raises(ValueError, match="no"):
         search._side_by_side(broken, FOLDS)
     assert search._failed
+
+
+def test_the_front_is_drawn_also_where_fewer_folds_were_trained_than_of_the_baseline():
+    fewer = [some_trial(name, {}, score, rows=0, folds=2).model_copy(update={"latency_ms": ms})
+             for name, score, ms in (("slow", 0.9, 9.0), ("quick", 0.6, 0.1), ("middle", 0.8, 1.0))]  # fmt: skip
+    trivial = some_trial("baseline", {}, 0.5, rows=0, folds=5).model_copy(update={"latency_ms": 0.1, "plan": ""})
+    solution = Solution(id="s", members=(), metric="f1", score=0.9, latency_ms=9.0, folder="f")
+    drawn = front([trivial, *fewer], solution, FAMILY.metrics["f1"], str, 5.0)
+    assert drawn.startswith("<svg") and "5 ms allowed" in drawn
 
 
 def test_the_front_holds_what_no_other_beats_in_score_and_time():

@@ -15,7 +15,7 @@ exit status:
   0  a model was delivered and meets every constraint
   3  a model was delivered, but a constraint is missed
   4  the request was refused, or a question must be answered
-  2  bad input        1  a fault of ours
+  2  bad input        1  a fault of ours, or a check that failed        130  interrupted
 """
 
 
@@ -164,7 +164,9 @@ def _add_bundle_commands(commands: Commands[Parser]) -> None:
     predict = _command(commands, "predict", "bundles:predict", "predict the rows of a file with a bundle")
     predict.add_argument("bundle", metavar="BUNDLE")
     predict.add_argument("file", metavar="FILE")
-    predict.add_argument("--out", dest="output", metavar="FILE", help="where to write (FILE.predictions.csv)")
+    predict.add_argument(
+        "--out", dest="output", metavar="FILE", help="where to write (NAME_predictions.csv in this folder)"
+    )
     predict.add_argument("--reasons", action="store_true", help="add what contributed most to each prediction")
     serve = _command(commands, "serve", "bundles:serve", "serve a bundle over HTTP until interrupted")
     serve.add_argument("bundle", metavar="BUNDLE")

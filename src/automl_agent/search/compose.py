@@ -389,4 +389,6 @@ def limit_share(trial: Trial, constraints: Sequence[Constraint], tightness: floa
             fixed = OVERHEAD_MS if constraint.measure == "latency_ms" else 0.0
             room = max((limit - fixed) * MARGIN * tightness, 1e-9)
             shares.append(each[constraint.measure] / room)
+        elif constraint.measure == "memory_mb" and isinstance(limit, float) and trial.memory_mb > limit:
+            shares.append(trial.memory_mb / limit)  # of an ensemble the largest counts, and not the sum
     return max(shares)

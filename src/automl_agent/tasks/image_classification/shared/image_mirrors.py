@@ -11,7 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 CHANGES = ("shifts", "flips", "upside_down", "turns")
-"""Moved by up to an eighth; left and right exchanged; top and bottom exchanged; by 90, 180 or 270 degrees."""
+"""Moved by up to a tenth; left and right exchanged; top and bottom exchanged; by 90, 180 or 270 degrees."""
 MEASURED = 1200
 """Images that the measurement looks at."""
 LOST = 0.15
