@@ -364,6 +364,7 @@ def test_probabilities_are_made_to_mean_what_they_say():
         assert temperature == pytest.approx(power, rel=0.1)
         np.testing.assert_allclose(found, honest, atol=0.05)
         assert (found.argmax(axis=1) == honest.argmax(axis=1)).all()
+    assert calibrated(FAMILY, truth, tempered(honest, 1 / 1.7), folds, averaged=True)[1] == 1.0
     assert calibrated(FAMILY, truth[:30], honest[:30], folds[:30])[1] == 1.0, "chance brings no temperature"
     values = rng.normal(0, 1, 50)
     assert best_temperature(get_family("tabular_regression"), values, values) == 1.0

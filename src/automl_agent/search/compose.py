@@ -162,7 +162,7 @@ def _judged(runner: TrialRunner, table: _Table, weights: Mapping[str, float], sh
     from automl_agent.tasks.measures import tempered
 
     family, metric, positive = runner.family, runner.task.metric, runner.positive
-    combined, temperature = calibrated(family, table.truth, combined, table.folds)
+    combined, temperature = calibrated(family, table.truth, combined, table.folds, averaged=shipped > 1)
     final = tempered(combine(table.predictions, weights), temperature)
     score, threshold = cross_fitted(family, metric, table.truth, combined, table.folds, positive)
     shipped_threshold = family.threshold(metric, table.truth, final, positive=positive)

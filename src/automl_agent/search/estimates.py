@@ -40,9 +40,14 @@ def recentre(probabilities: Array, threshold: float, positive: int) -> Array:
     return result
 
 
-def best_temperature(family: TaskFamily, truth: Any, prediction: Array) -> float:
+def best_temperature(family: TaskFamily, truth: Any, prediction: Array, *, averaged: bool = False) -> float:
     """The temperature at which probabilities have the least log loss (Guo et al. 2017, "On calibration of modern neural
-    networks"); 1 where they are none."""
+    networks"); 1 where they are none.
+
+    Args:
+        averaged: whether several models' mean ships for what one has predicted here. It is more cautious than each of
+            them, so that only temperatures up to 1 are looked at.
+    """
     from scipy.optimize import minimize_scalar
 
     from automl_agent.tasks.measures import tempered
@@ -53,25 +58,30 @@ def best_temperature(family: TaskFamily, truth: Any, prediction: Array) -> float
     truth, prediction = truth[::step], prediction[::step]
     found = minimize_scalar(
         lambda power: family.score("log_loss", truth, tempered(prediction, float(2.0**power))),
-        bounds=(-TEMPERATURES, TEMPERATURES), method="bounded", options={"xatol": 0.01, "maxiter": 30},
-    )  # fmt: skip
+        bounds=(-TEMPERATURES, 0.0 if averaged else TEMPERATURES),
+        method="bounded",
+        options={"xatol": 0.01, "maxiter": 30},
+    )
     return float(2.0**found.x)
 
 
-def calibrated(family: TaskFamily, truth: Any, prediction: Array, folds: Any) -> tuple[Array, float]:
+def calibrated(
+    family: TaskFamily, truth: Any, prediction: Array, folds: Any, *, averaged: bool = False
+) -> tuple[Array, float]:
     """Out-of-fold predictions, each fold's at the temperature that is best for the others, and that of all: what would
     ship. As they are, and 1, where the log loss is no better for it."""
     import numpy as np
 
     from automl_agent.tasks.measures import tempered
 
-    temperature, names = best_temperature(family, truth, prediction), np.unique(folds)
+    names = np.unique(folds)
+    temperature = best_temperature(family, truth, prediction, averaged=averaged)
     if temperature == 1.0 or len(names) < 2:
         return prediction, 1.0
     found = np.empty_like(prediction)
     for name in names:
         inside = folds == name
-        others = best_temperature(family, truth[~inside], prediction[~inside])
+        others = best_temperature(family, truth[~inside], prediction[~inside], averaged=averaged)
         found[inside] = tempered(prediction[inside], others)
     if family.score("log_loss", truth, found) >= family.score("log_loss", truth, prediction):
         return prediction, 1.0
