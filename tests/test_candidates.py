@@ -361,6 +361,9 @@ def test_fit_fold_does_not_repeat_itself(arguments: dict[str, Any]) -> None:
     stamp = (out / "oof.npy").stat().st_mtime_ns
     assert fit_fold(**arguments) == first
     assert (out / "oof.npy").stat().st_mtime_ns == stamp
+    fit_fold(**arguments, anew=True)
+    assert (out / "oof.npy").stat().st_mtime_ns != stamp
+    stamp = (out / "oof.npy").stat().st_mtime_ns
     fit_fold(**{**arguments, "params": {"strength": 500.0}})  # another call: what is there is replaced
     assert (out / "oof.npy").stat().st_mtime_ns != stamp
 

@@ -42,6 +42,7 @@ class Pool:
 
     def __init__(self, truth, folds):
         self.truth, self.folds, self.jobs = truth, folds, []
+        self.changed = {}
 
     def submit(self, job: Job):
         self.jobs.append(job)
@@ -52,11 +53,12 @@ class Pool:
         skill = given["params"].get("skill", 0.1)
         p = np.clip(0.5 + skill * (self.truth[valid] - 0.5) + rng.normal(0, 0.2, len(valid)), 0.01, 0.99)
         out = Path(given["out"])
-        out.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
         np.save(out / "oof.npy", np.column_stack([1 - p, p]))
         np.save(out / "valid.npy", valid)
         result = {"fit_seconds": 1.0, "latency_ms": given["params"].get("latency", 1.0), "size_mb": 1.0,
-                  "memory_mb": 10.0, "predict_seconds": 0.02, "rows": len(valid)}  # fmt: skip
+                  "memory_mb": 10.0, "predict_seconds": 0.02, "rows": len(valid),
+                  "params": given["params"] | self.changed}  # fmt: skip
         threading.Timer(0.05, done.set_result, (result,)).start()
         return done
 
@@ -126,6 +128,31 @@ def test_what_an_earlier_run_trained_is_told_apart(runner):
     trials = run(later, GOOD, POOR)
     assert [trial.reused for trial in trials] == [True, False]
     assert (later.count, later.reused) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "budget", "fits"),
+    [
+        ({"skill": 0.5}, 300.0, FOLDS),  # what had to make do with less than was asked for
+        ({"skill": 0.5}, 60.0, 0),
+        ({}, 300.0, 0),
+        ({"found": 7}, 300.0, 0),  # what a fit found out is no change of what was asked for
+    ],
+)
+def test_what_was_fitted_in_a_hurry_is_fitted_anew_where_there_is_more_time(runner, changed, budget, fits):
+    def within(seconds, run_id):
+        meta = {"budget": seconds}
+        return replace(runner, run_id=run_id, profile=runner.profile.model_copy(update={"meta": meta}))
+
+    runner.pool.changed = changed
+    run(within(60.0, "first"), GOOD)
+    runner.pool.jobs.clear()
+    runner.pool.changed = {}
+    second = within(budget, "second")
+    run(second, GOOD)
+    assert len(runner.pool.jobs) == fits and all(job.arguments["anew"] for job in runner.pool.jobs)
+    (again,) = run(second, GOOD)
+    assert again.cached and len(runner.pool.jobs) == fits
 
 
 def test_two_plans_with_one_idea_share_the_work(runner):

@@ -1,7 +1,8 @@
 """Runs trials: turns a candidate with parameters into fold jobs, waits, and scores the out-of-fold predictions.
 
 Finished folds lie in the trial store under a hash of code, parameters, data, fold and fidelity: nothing is run twice,
-not by two plans, not after a kill, not by a revision, not by the next run on the same data.
+not by two plans, not after a kill, not by a revision, not by the next run on the same data; but for what had to make do
+with less than its parameters ask for, where a later run has much more time.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class _Running:
     waiting: int = 0
     settled: dict[str, Any] = field(default_factory=dict)
     """Parameters that the first fold found out for the others."""
+    anew: bool = False
+    """Whether folds are fitted that an earlier run had fitted in a hurry."""
     cached: bool = True
     reused: bool = True
     """Whether all folds were there already, and other runs had fitted them."""
@@ -66,6 +69,8 @@ class _InFlight:
 
 FEWEST_SECONDS = 0.5
 """That a fit may always plan with."""
+LONGER = 2.0
+"""Times the budget of an earlier run from which on what it fitted in a hurry is fitted anew."""
 PASSING = ("TimeoutError", "OSError", "FileNotFoundError", "PermissionError")
 """Errors of a worker that say nothing about the candidate: they are not remembered."""
 MEMORY = ("memory:", "killed:")
@@ -265,7 +270,8 @@ class TrialRunner:
         item = _Running(Work(choice, trial.steps, trial.plan, trial.origin), candidate, trial=trial.id)
         item.keys[fold] = self._key(item.work, candidate, trial.fidelity, fold)
         known = self.store.get(item.keys[fold])
-        if known is not None:
+        item.anew = known is not None and self._hurried(item.work, known)
+        if known is not None and not item.anew:
             item.folds[fold] = known
             item.error = known.get("error", "")
         return item, trial.fidelity
@@ -293,14 +299,24 @@ class TrialRunner:
     def _start(self, work: Work, fidelity: Fidelity) -> _Running:
         candidate = self.candidate(work.choice.candidate)
         item = _Running(work, candidate, trial="")
-        for fold in range(fidelity.folds):
-            key = item.keys[fold] = self._key(work, candidate, fidelity, fold)
-            known = self.store.get(key)
-            if known is not None:
-                self._take(item, fold, known)
-                item.reused = item.reused and known.get("run") != self.run_id
+        item.keys = {fold: self._key(work, candidate, fidelity, fold) for fold in range(fidelity.folds)}
+        known = {fold: self.store.get(key) for fold, key in item.keys.items()}
+        item.anew = any(found is not None and self._hurried(work, found) for found in known.values())
+        for fold, found in known.items():
+            if found is not None and not (item.anew and found.get("run") != self.run_id):
+                self._take(item, fold, found)
+                item.reused = item.reused and found.get("run") != self.run_id
         item.trial = self.store.key(keys=[item.keys[fold] for fold in sorted(item.keys)])[:16]
         return item
+
+    def _hurried(self, work: Work, known: dict[str, Any]) -> bool:
+        """Whether an earlier run, with much less time than this one, had to change what the parameters ask for, as the
+        learning rate of boosted trees."""
+        used, budget = known.get("params"), known.get("budget")
+        if known.get("run") == self.run_id or not isinstance(used, dict) or not isinstance(budget, int | float):
+            return False
+        changed = any(name in used and used[name] != value for name, value in work.choice.params.items())
+        return changed and self.profile.meta.get("budget", 0.0) >= LONGER * budget
 
     def _ready(self, item: _Running, fidelity: Fidelity) -> list[int]:
         """Folds that can be fitted now: all that are missing, or the first alone where the others take over what it
@@ -326,6 +342,7 @@ class TrialRunner:
             "seed": self.seed,
             "out": str(self.store.folder(item.keys[fold])),
             "time_limit": time_limit,
+            "anew": item.anew,
         }
         if item.candidate.generated:
             arguments |= {"sandbox": self.sandbox, "seconds": left}
@@ -365,7 +382,8 @@ class TrialRunner:
                 item.error = item.error or f"{error.kind}: {what}"  # may not happen again: not remembered
                 return
             result = {"error": str(error) or "failed without a message", "kind": error.kind}
-        self.store.put(item.keys[fold], result | {"run": self.run_id})
+        own = {"run": self.run_id, "budget": self.profile.meta.get("budget")}
+        self.store.put(item.keys[fold], result | own)
         self._take(item, fold, result)
 
     def _strained(self, name: str) -> None:

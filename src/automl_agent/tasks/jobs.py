@@ -33,6 +33,7 @@ def fit_fold(
     threads: int = 1,
     sandbox: str = "auto",
     seconds: float | None = None,
+    anew: bool = False,
 ) -> dict[str, Any]:
     """Fit a candidate without one fold, and predict that fold with the model as it was stored.
 
@@ -47,6 +48,7 @@ def fit_fold(
         time_limit: seconds that the fit may plan with.
         sandbox: `Settings.sandbox`, for generated code.
         seconds: after which generated code is ended; by default a few minutes.
+        anew: whether it is computed even where it is there already.
 
     Returns:
         `fit_seconds`, `predict_seconds`, `latency_ms`, `size_mb`, `memory_mb`, `rows` (predicted), `train_rows`, and
@@ -61,7 +63,7 @@ def fit_fold(
     call = {"candidate": Path(candidate).name, "params": params, "steps": list(steps), "metric": metric, "fold": fold,
             "rows": rows, "seed": seed}  # fmt: skip
     target = Path(out)
-    known = _finished(target, call)
+    known = None if anew else _finished(target, call)
     if known is not None:
         return known
     import numpy as np
