@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TEMPERATURES = 2.0
 """Temperatures lie within this power of two, and its inverse."""
-MAX_CELLS = 500_000
+MAX_CELLS = 200_000
 """Probabilities (rows times classes) that a temperature is fitted on; of more rows an even part."""
 _FEW_ROUNDS = 50
 """Samples that a standard error can be told from (Efron & Tibshirani 1993, section 6.4)."""
