@@ -1,9 +1,9 @@
 """Not hostile: what a program of a model does all day. Prints the name of each kind of work that was done right."""
 
-import multiprocessing
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import catboost
@@ -51,13 +51,13 @@ def network() -> bool:
     return set(torch.load("weights.pt", weights_only=True)) == set(layers.state_dict())
 
 
-def loky() -> bool:
+def joblib_workers() -> bool:
     return joblib.Parallel(n_jobs=2)(joblib.delayed(np.sum)(np.ones(size)) for size in range(4)) == [0, 1, 2, 3]
 
 
-def pool() -> bool:
-    with multiprocessing.Pool(2) as workers:
-        return workers.map(abs, [-1, -2, -3]) == [1, 2, 3]
+def pool_of_threads() -> bool:
+    with ThreadPoolExecutor(2) as workers:
+        return list(workers.map(abs, [-1, -2, -3])) == [1, 2, 3]
 
 
 def parquet_in_a_temporary_folder() -> bool:
@@ -80,7 +80,7 @@ def child() -> bool:
 
 
 if __name__ == "__main__":
-    kinds = (boosting, catboost_and_its_files, scikit_learn_in_threads, network, loky, pool,
+    kinds = (boosting, catboost_and_its_files, scikit_learn_in_threads, network, joblib_workers, pool_of_threads,
              parquet_in_a_temporary_folder, plot, child)  # fmt: skip
     for kind in kinds:
         try:
