@@ -38,8 +38,8 @@ STOPPED_BESIDES_FOR_ROOT = {
 """Since the program is another user then."""
 
 
-ORDINARY = ["boosting", "catboost_and_its_files", "scikit_learn_in_threads", "network", "joblib_workers", "pool_of_threads",
-            "parquet_in_a_temporary_folder", "plot", "child"]  # fmt: skip
+ORDINARY = ["boosting", "catboost_and_its_files", "scikit_learn_in_threads", "network", "joblib_workers",
+            "pool_of_threads", "parquet_in_a_temporary_folder", "plot", "child"]  # fmt: skip
 
 
 @pytest.fixture(params=TIERS)
