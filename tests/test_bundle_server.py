@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,20 @@ def test_too_many_at_once_and_too_slow(home: Path) -> None:
     assert busy[0]["status"] == 429
     assert (b"retry-after", b"1") in busy[0]["headers"]
     assert request_in_process(home / "bundle", never)[0]["status"] == 408
+
+
+def test_clients_that_send_their_bodies_slowly_take_no_prediction_from_others(home: Path) -> None:
+    """Eight predictions at once are allowed: as many heads without bodies must not use them up."""
+    with checks._server(home / "bundle", time.monotonic() + 30) as (port, _), ExitStack() as slow:
+        for _ in range(12):
+            client = slow.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        time.sleep(0.3)
+        answer = checks._post(
+            http.client.HTTPConnection("127.0.0.1", port, timeout=5),
+            json.loads((home / "bundle" / "sample_request.json").read_text()),
+        )
+        assert answer["predictions"]
 
 
 def test_sigterm_ends_the_server(home: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from automl_agent.cli import main as command
-from automl_agent.cli.ask import left_open, question_text, reply_to
+from automl_agent.cli.ask import left_open, plans_text, question_text, reply_to
 from automl_agent.cli.findings import Finding
 from automl_agent.cli.folders import find_run
 from automl_agent.cli.options import make_parser
@@ -161,10 +161,18 @@ def test_a_fault_is_one_line_with_its_traceback_in_the_output_folder(
     monkeypatch.setattr("automl_agent.cli.run._build_graph", lambda: build)
     assert command.main(["run", "crash", "--out", "r"]) == 1
     err = capsys.readouterr().err
-    assert err.splitlines()[-1] == (
-        f"automl-agent: error: unexpected RuntimeError: something broke; details in {tmp_path / 'r' / 'error.log'}"
-    )
-    assert "Traceback" in (tmp_path / "r" / "error.log").read_text()
+    log = tmp_path / "r" / "automl-agent-error.log"
+    assert err.splitlines()[-1] == f"automl-agent: error: unexpected RuntimeError: something broke; details in {log}"
+    assert "Traceback" in log.read_text()
+
+
+def test_names_of_a_table_cannot_speak_to_the_terminal() -> None:
+    evil = "a\x1b]0;title\x07\x9b31m"
+    report = Report(status="delivered", run_id="r", warnings=(f"column {evil}",), reason=f"as {evil}")
+    question = Question(field="target", text=f"Which of {evil}?", choices=(evil, "b"))
+    for text in (summarize(report), question_text(question), plans_text({"task": {"target": evil}, "plans": []})):
+        assert "a ]0;title" in text
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
 
 
 def test_bad_input_of_the_graph_leaves_no_result(

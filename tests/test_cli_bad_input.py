@@ -116,6 +116,7 @@ PLACES = {
     "their_predictions": Call("'predictions.csv' that no run wrote", before=theirs("predictions.csv")),
     "their_report": Call("'report.html' that no run wrote", before=theirs("report.html")),
     "their_result": Call("'result.json' that no run wrote", before=theirs("result.json")),
+    "their_extension": Call("'bundle' that no run wrote", before=theirs("bundle/manifest.json")),
     "their_bundle": Call("'bundle' that no run wrote", before=theirs("bundle/mine.txt")),
 }  # fmt: skip
 OPEN = {

@@ -79,6 +79,17 @@ def run(tmp_path_factory):
     return folder, events, output, graph.get_state(config).values
 
 
+def test_a_name_that_an_earlier_process_gave_its_thread_begins_a_run_of_its_own(run):
+    """A saver in memory forgets; what the home keeps of the earlier run, its grade above all, is not this one's."""
+    folder, _, _, state = run
+    assert state["run_id"] == "one" and (folder / "home" / "private" / "one" / "grade.json").exists()
+    settings = Settings(budget=120, plan_only=True, home=str(folder / "home"), out=str(folder / "again"))
+    graph = build_graph(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "one"}}
+    graph.invoke({"request": WORDS, "data": str(CANCER)}, config, context=settings)
+    assert graph.get_state(config).values["run_id"] != "one"
+
+
 class TestDelivered:
     def test_it_delivers_and_says_so(self, run):
         folder, _, output, _ = run

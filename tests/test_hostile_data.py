@@ -83,7 +83,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         assert {path.name for path in place.iterdir()} <= {"in", "tmp", "home", "runs"}
         assert elsewhere(paths, place) == []
         assert "Traceback" not in out + err
-        assert not list(place.rglob("error.log"))
+        assert not list(place.rglob("*error.log"))
         return status, json.loads(out) if out else None, err
 
     return start

@@ -16,7 +16,7 @@ import pytest
 
 from automl_agent.execution.home import write_durably
 from automl_agent.execution.lease import start_of
-from automl_agent.execution.scratch import Scratch, clear_dead
+from automl_agent.execution.scratch import Scratch, clear_dead, remove_tree
 from automl_agent.execution.trials import TrialStore
 from automl_agent.execution.unfinished import unfinished
 from automl_agent.testing import ModelServer
@@ -230,6 +230,22 @@ def test_a_scratch_folder_is_gone_afterwards(place: Place, monkeypatch: pytest.M
         clear_dead(folder.parent)
         assert folder.exists(), "its owner lives"
     assert not folder.exists()
+
+
+def test_folders_in_folders_are_removed_however_deep(tmp_path: Path) -> None:
+    deep = tmp_path / "work"
+    deep.mkdir()
+    before = Path.cwd()
+    try:
+        os.chdir(deep)
+        for _ in range(1500):  # deeper than Python calls itself, and than a path may be long
+            Path("d").mkdir()
+            os.chdir("d")
+        Path("file").touch()
+    finally:
+        os.chdir(before)
+    remove_tree(deep)
+    assert not deep.exists()
 
 
 def test_what_a_killed_process_left_goes_with_the_next_folder_and_nothing_else(

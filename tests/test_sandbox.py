@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import automl_agent
+from automl_agent.execution.scratch import remove_tree
 from sandbox_tiers import TIERS, job, living_in, sandbox_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are Linux's")
@@ -54,6 +55,8 @@ def work(tmp_path):
     folder.mkdir()
     yield folder
     assert living_in(folder) == []
+    remove_tree(folder)
+    assert not folder.exists()
     for planted in Path("/tmp").glob("planted-*"):  # by an attack that a weak tier lets through
         planted.unlink(missing_ok=True)
 
@@ -122,6 +125,7 @@ def test_what_is_within_reach(tier, host, work, figure):
         ("flood", {"output_mb": 1}, {"output"}),
         ("stubborn", {"seconds": 1.0}, {"timeout"}),
         ("daemon", {}, {"ok"}),
+        ("deep_folders", {}, {"ok", "disk"}),
     ],
 )
 def test_who_takes_too_much_is_ended(sandbox, work, attack, limits, ends):

@@ -162,9 +162,10 @@ def test_the_log_of_all_this_is_json_and_holds_no_failure(server: Server) -> Non
 # ---------------------------------------------------------------- clients that stall
 
 
-def drips(client: socket.socket, text: bytes) -> None:
-    """Send a text byte by byte until the server closes the connection."""
+def drips(client: socket.socket, text: bytes, before: bytes = b"") -> None:
+    """Send a text byte by byte, after what comes at once, until the server closes the connection."""
     try:
+        client.sendall(before)
         for byte in text:
             client.send(bytes([byte]))
             time.sleep(0.1)
@@ -197,8 +198,8 @@ STALLS = [
 def test_clients_that_stall_are_cut_off_and_the_others_are_answered(
     bundle: Path, tmp_path: Path, limits: str, each: int, waves: int, figure: Callable[[str], None]
 ) -> None:
-    with started(bundle, tmp_path / "log", "--in-flight", str(2 * each), limits=limits) as server:
-        asked_properly(server, LARGE, 2 * each)
+    with started(bundle, tmp_path / "log", limits=limits) as server:
+        asked_properly(server, LARGE, each)
         memory, seconds, waits = [server.resident_mb()], 0.0, list[float]()
         for _ in range(waves):
             cut, waited = stalled(server, each)
@@ -229,7 +230,8 @@ def stalled(server: Server, each: int) -> tuple[float, list[float]]:
     silent, heads, bodies, deaf = ([connect(server.port, small=True) for _ in range(each)] for _ in range(4))
     threads = [threading.Thread(target=drips, args=(client, b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 3000))
                for client in heads]  # fmt: skip
-    threads += [threading.Thread(target=drips, args=(client, posted(b" " * 3000))) for client in bodies]
+    threads += [threading.Thread(target=drips, args=(client, b" " * 3000, posted(b"", length=b"3000")))
+                for client in bodies]  # fmt: skip
     threads += [threading.Thread(target=_floods, args=(client, big)) for client in deaf]
     begun, waits, statuses = time.monotonic(), [], Counter[int]()
     for thread in threads:

@@ -686,3 +686,10 @@ def test_a_resumed_run_does_not_load_again(server, place):
     assert graph.get_state(config).interrupts[0].value["question"]["field"] == "target"
     state, _ = planned("", graph=graph, config=config, given=Command(resume="r"))
     assert state["report"].status == "planned" and len(server.seen) == 1
+
+
+def test_what_a_server_sends_cannot_keep_a_pattern_busy() -> None:
+    comments = b"<!---->" * 280
+    assert web._MARKUP.match(comments + b"x") is None
+    assert web._MARKUP.match(b" <!-- a -->\n<!-- - -- b -->" + b"<!DOCTYPE  HTML>") is not None
+    assert arff._cells("a" + " " * 200_000 + "b, 'c d' ,?, ") == ["a" + " " * 200_000 + "b", "c d", None, None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -311,3 +313,44 @@ def test_importing_the_rooms_loads_no_pandas():
     heavy = "{'pandas', 'sklearn', 'pyarrow'}"
     code = f"from automl_agent.tasks.tables import {names}; import sys; assert not {heavy} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------- small files that claim much
+
+
+def wide_lines(path: Path) -> None:
+    path.write_text("".join(f'{{"k{number}": 1}}\n' for number in range(20_000)))
+
+
+def wide_header(path: Path) -> None:
+    path.write_text(",".join(f"c{number}" for number in range(20_000)) + "\n" + "1\n" * 5_000)
+
+
+def wide_json(path: Path) -> None:
+    path.write_text(json.dumps([{f"k{number}": 1} for number in range(20_000)]))
+
+
+@pytest.mark.parametrize(("name", "write"), [("t.jsonl", wide_lines), ("t.csv", wide_header), ("t.json", wide_json)])
+def test_a_small_file_that_claims_a_huge_table_is_refused(name: str, write: Callable[[Path], None], tmp_path: Path
+                                                          ) -> None:  # fmt: skip
+    write(tmp_path / name)
+    assert (tmp_path / name).stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match=r"as a table it would have [\d,]+ cells or more, and it holds [\d,]+ values"):
+        table_files().read(tmp_path / name)
+
+
+def test_a_sparse_table_that_is_not_huge_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text("".join(f'{{"k{number}": 1}}\n' for number in range(1_000)))
+    assert table_files().read(tmp_path / "t.jsonl").shape == (1_000, 1_000)
+
+
+def test_rows_of_a_workbook_that_claim_thousands_of_cells_each_are_refused() -> None:
+    rows = ((*[None] * 16_383, 1) for _ in range(100_000))
+    with pytest.raises(ValueError, match="as a table it would have 20,0"):
+        table_files()._filled_rows(rows)
+
+
+@pytest.mark.parametrize("text", ["1" * 300_000 + "x", "1" * 300_000 + ".x", "." * 300_000])
+def test_a_long_cell_is_looked_at_once(text: str) -> None:
+    """By a pattern that goes back over digits this would take a quarter of an hour."""
+    assert table_values._PLAIN.fullmatch(text) is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -103,6 +105,33 @@ def test_of_a_changed_bundle_nothing_is_run(
         assert said in one_line(capsys.readouterr().err)
     assert command.main(["verify", str(bundle)]) == 1
     assert said in capsys.readouterr().out
+    assert not payload.canary.exists()
+
+
+def test_bytecode_beside_the_sources_is_not_run(
+    made: Callable[[str], Path], payload: Payload, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """No checksum speaks of it: Python would take it for the modules' own, and whoever uses a bundle leaves some."""
+    bundle = Path(shutil.copytree(made("tiny") / "bundle", tmp_path / "bundle"))
+    code = compile(payload.python, "planted", "exec")
+    header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, and not to be checked
+    for source in (*bundle.glob("*.py"), *bundle.glob("candidates/*.py")):
+        place = Path(importlib.util.cache_from_source(str(source)))
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(header + marshal.dumps(code))
+    make_table(tmp_path / "new.csv", "classification")
+    plain = subprocess.run([sys.executable, "predict.py", str(tmp_path / "new.csv")], cwd=bundle, capture_output=True)
+    assert payload.canary.exists(), plain.stderr  # the trap goes off where nothing is done against it
+    payload.canary.unlink()
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["predict", str(bundle), str(tmp_path / "new.csv")]) == 0, capsys.readouterr().err
+    assert command.main(["verify", str(bundle)]) == 0, capsys.readouterr().out
+    served: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, command: served.append(command))
+    command.main(["serve", str(bundle)])
+    told = subprocess.run([*served[0], "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "--in-flight" in told.stdout
     assert not payload.canary.exists()
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from automl_agent.delivery.words import printable
 from automl_agent.records import Question, Report
 
 Reply = str | bool
@@ -50,7 +51,7 @@ def left_open(value: Any, run_id: str, versions: dict[str, str] | None = None) -
 
 def question_text(question: Question) -> str:
     choices = (f"  {number}. {choice}" for number, choice in enumerate(question.choices, 1))
-    return "\n".join([question.text, *choices])
+    return printable("\n".join([question.text, *choices]))
 
 
 def plans_text(proposal: Any) -> str:
@@ -62,7 +63,7 @@ def plans_text(proposal: Any) -> str:
         lines.append(f"  {number}. {plan.get('title', '')}: {plan.get('hypothesis', '')}".rstrip(": "))
         parts = [f"{key}: {', '.join(plan[key])}" for key in ("models", "steps", "features") if plan.get(key)]
         lines += [f"     {'; '.join(parts)}"] if parts else []
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _chosen(question: Question, ask: Ask) -> str:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from automl_agent.errors import BundleError, InputError
+from automl_agent.execution.lifeline import RUN, SOURCES
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def predict(args: argparse.Namespace) -> int:
 def serve(args: argparse.Namespace) -> int:
     """Become the bundle's own server, in the foreground; it needs nothing of this library."""
     script = unchanged(bundle_folder(args.bundle)) / "serve.py"
-    command = [sys.executable, str(script), "--host", args.host, "--port", str(args.port)]
+    command = [sys.executable, "-B", "-c", SOURCES + RUN, str(script), "--host", args.host, "--port", str(args.port)]
     if os.name == "nt":  # no exec there that keeps the console
         return subprocess.run(command, check=False).returncode
     sys.stdout.flush()

@@ -8,6 +8,7 @@ import json
 from automl_agent.cli.folders import RunFolder, all_runs, find_run, home_of
 from automl_agent.cli.progress import View
 from automl_agent.delivery.summary import score_line, summarize
+from automl_agent.delivery.words import printable
 
 
 def runs(args: argparse.Namespace) -> int:
@@ -38,11 +39,11 @@ def show(args: argparse.Namespace) -> int:
         }
         print(json.dumps(whole, indent=2))
         return 0
-    print("\n".join([f"{run.run_id}  {status}", *_asked(run), *_course(run)]))
+    print(printable("\n".join([f"{run.run_id}  {status}", *_asked(run), *_course(run)])))
     if report is not None:
         print(f"\n{summarize(report)}")
     elif status != "running":
-        print(f"\n{status}{': ' if run.error() else ''}{run.error()}")
+        print(f"\n{status}{': ' if run.error() else ''}{printable(run.error())}")
         print(f"Continue with: automl-agent run --resume {run.run_id}")
     return 0
 

@@ -62,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str, status: int) -> int:
-    print(f"automl-agent: error: {' '.join(text.split())}", file=sys.stderr)
+    from automl_agent.delivery.words import printable
+
+    print(f"automl-agent: error: {printable(' '.join(text.split()))}", file=sys.stderr)
     return status
 
 
@@ -72,7 +74,7 @@ def _unexpected(error: Exception, place: str | None) -> int:
 
     folder = Path(place or os.environ.get("AUTOML_AGENT_HOME", ".automl-agent")).expanduser()
     lines = "".join(traceback.format_exception(error))
-    log = folder / "error.log"
+    log = folder / "automl-agent-error.log"  # a name that nobody else gives
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.write_text(lines, encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from automl_agent.delivery.spending import outcome_name, priced
 from automl_agent.delivery.summary import score_line
-from automl_agent.delivery.words import compact, model_name, plural
+from automl_agent.delivery.words import compact, model_name, plural, printable
 from automl_agent.events import (
     BestSoFar,
     CodeJudged,
@@ -162,7 +162,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._safely(lambda: self._print(line))
+        self._safely(lambda: self._print(printable(line)))
 
     @contextmanager
     def paused(self) -> Iterator[None]:

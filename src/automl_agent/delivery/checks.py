@@ -23,7 +23,7 @@ from typing import Any
 from automl_agent.delivery.bundle import runtime_module
 from automl_agent.delivery.confined import generated, retrained, served
 from automl_agent.errors import AutoMLError, BundleError, InputError
-from automl_agent.execution.lifeline import FOLLOW, RUN, lifeline
+from automl_agent.execution.lifeline import FOLLOW, RUN, SOURCES, lifeline
 from automl_agent.execution.scratch import Scratch
 from automl_agent.records import ServerCheck
 
@@ -205,7 +205,7 @@ def _process(bundle: Path, script: str, arguments: Sequence[str], **streams: Any
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | threads
     with Scratch() as scratch, lifeline() as theirs:  # a program that is killed leaves its temporary files
-        program = [sys.executable, "-B", "-c", FOLLOW + WALL + RUN]
+        program = [sys.executable, "-B", "-c", FOLLOW + WALL + SOURCES + RUN]
         command = [*program, str(theirs), str(scratch), str(bundle.resolve() / script), *arguments]
         process = subprocess.Popen(
             command, env=environment | {"TMPDIR": str(scratch)}, cwd=bundle, stdin=subprocess.DEVNULL, text=True,

@@ -38,7 +38,7 @@ def check_free(out: Path, data: Iterable[str] = ()) -> None:
             raise InputError(f"{given} is the data and cannot be the output folder, too.", hint=hint)
         if place.is_relative_to(out.resolve()) and place.relative_to(out.resolve()).parts[0] in RESULTS:
             raise InputError(f"{given} is data, and the results of this run would overwrite it.", hint=hint)
-    if (out / "bundle" / "manifest.json").exists() or _is_result(out / "result.json"):
+    if _is_bundle(out / "bundle") or _is_result(out / "result.json"):
         return
     for name in RESULTS:
         if (out / name).exists():
@@ -53,6 +53,14 @@ def _is_result(file: Path) -> bool:
         return False
 
 
+def _is_bundle(folder: Path) -> bool:
+    """Whether a run wrote it: other things than bundles have a manifest, too."""
+    try:
+        return {"files", "run_id"} <= set(json.loads((folder / "manifest.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def publish(staged: Path, final: Path) -> None:
     """Copy `staged` next to `final` and swap the two; `staged` itself stays as it is.
 
@@ -62,7 +70,7 @@ def publish(staged: Path, final: Path) -> None:
     Raises:
         InputError: when the place of `final` cannot be written to, or holds something that is no bundle.
     """
-    if final.exists() and not (final / "manifest.json").exists() and (not final.is_dir() or any(final.iterdir())):
+    if final.exists() and not _is_bundle(final) and (not final.is_dir() or any(final.iterdir())):
         raise InputError(f"{final} exists and is not a bundle.", hint="Choose another --out, or move it away.")
     new, old = _beside(final, "new"), _beside(final, "old")
     try:

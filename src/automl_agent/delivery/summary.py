@@ -8,7 +8,7 @@ from automl_agent.delivery.beside import side_by_side
 from automl_agent.delivery.gain import gained
 from automl_agent.delivery.spending import Spending, outcome_name
 from automl_agent.delivery.subgroups import group_lines
-from automl_agent.delivery.words import DASH, MEASURES, apart, limit, number, paragraphs, plural, short
+from automl_agent.delivery.words import DASH, MEASURES, apart, limit, number, paragraphs, plural, printable, short
 from automl_agent.records import Constraint, ConstraintCheck, Report
 
 _TITLES = {
@@ -38,7 +38,7 @@ def summarize(report: Report) -> str:
         _places(report),
         _next(report),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return printable("\n\n".join("\n".join(part) for part in parts if part))
 
 
 def score_line(report: Report) -> str:

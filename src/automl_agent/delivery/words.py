@@ -169,6 +169,11 @@ def paragraphs(text: str) -> list[str]:
     return [line for part in text.splitlines() if (line := " ".join(_printable(part).split()))]
 
 
+def printable(text: str) -> str:
+    """Text of several lines, without the control characters that names and values of a table may hold."""
+    return "\n".join(map(_printable, text.split("\n")))
+
+
 def _printable(text: str) -> str:
     kinds = ((letter, unicodedata.category(letter)) for letter in text)
     return "".join(" " if kind in ("Cc", "Cs", "Zl", "Zp") else letter for letter, kind in kinds if kind != "Cf")

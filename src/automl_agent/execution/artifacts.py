@@ -44,6 +44,11 @@ class LocalArtifactStore:
         return folder
 
 
+def has_private_folder(home: Path, run_id: str) -> bool:
+    """Whether a run of this name has come as far as its data."""
+    return (home / "private" / checked_name(run_id)).exists()
+
+
 def private_folder(home: Path, run_id: str) -> Path:
     """The folder, outside the artifact store, of what workers must not have: test targets. Only its owner may enter."""
     folder = prepare_home(home) / "private" / checked_name(run_id)

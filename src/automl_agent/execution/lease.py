@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 2.0
-_SILENCE_SECONDS = 30.0
-"""A holder that we cannot see (on another machine, in another container) is dead after so long without a heartbeat."""
+_SILENCE_SECONDS = 120.0
+"""A holder that we cannot see (on another machine, in another container) is dead after so long without a heartbeat:
+longer than a heartbeat may wait for the database."""
 
 
 @dataclass(frozen=True)

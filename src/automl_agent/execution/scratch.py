@@ -45,7 +45,7 @@ class Scratch:
     def close(self) -> None:
         """Remove it with all that is in it. Idempotent."""
         if self._handle >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_tree(self.path)
             os.close(self._handle)
             self._handle = -1
 
@@ -59,9 +59,37 @@ def clear_dead(place: Path) -> None:
             continue
         try:
             if os.fstat(handle).st_uid == os.geteuid() and take_lock(handle, without=False):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
         finally:
             os.close(handle)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that can be removed in it, however deep it is: `shutil.rmtree` calls itself for each
+    level in Python before 3.13, and a program that nests folders would end us."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        _flatten(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flatten(folder: Path) -> None:
+    """Put all folders that lie in others directly into `folder`."""
+    waiting, number = _folders(folder), 0
+    while waiting:
+        for inner in _folders(waiting.pop()):
+            number += 1
+            with contextlib.suppress(OSError):
+                waiting.append(inner.rename(folder / f".{number}.flat"))
+
+
+def _folders(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return []
 
 
 def _made() -> tuple[Path, int]:

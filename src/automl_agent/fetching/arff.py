@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.+)", re.IGNORECASE)
 _NUMBERS = ("numeric", "real", "integer")
-_CELL = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^,]*?)\s*(?:,|$)")
+_CELL = re.compile(r"\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^,]*)\s*(?:,|$)")
 
 
 def read_arff(path: Path) -> pa.Table:
@@ -73,6 +73,7 @@ def _cells(text: str) -> list[str | None]:
 
 def _plain(cell: str) -> str | None:
     """A cell without its quotes; `None` for a missing one."""
+    cell = cell.strip()
     if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in "'\"":
         return re.sub(r"\\(.)", r"\1", cell[1:-1])
     return None if cell in ("?", "") else cell

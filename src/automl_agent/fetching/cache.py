@@ -142,6 +142,10 @@ def _fetched(place: Path, source: Source, name: str, given: str, web: Web) -> Or
         write_durably(_beside(place, "json"), origin.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise InputError(f"{_plainly(given)} cannot be stored in {place}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise InputError(
+            f"{_plainly(given)} cannot be read: {error}.", hint="Load it yourself, and give the file."
+        ) from error
     size = sum((place / file).stat().st_size for file in origin.sha256) / MEGABYTE
     sums = ", ".join(f"{file} {value[:12]}" for file, value in list(origin.sha256.items())[:3])
     web.say(f"Fetched {_named(origin)}: {len(origin.sha256)} file(s), {size:.1f} MB (SHA-256 {sums})")

@@ -45,7 +45,7 @@ def _check(infos: list[zipfile.ZipInfo], max_bytes: int) -> None:
         )
     for info in infos:
         parts = PurePosixPath(info.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if not parts.parts or parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
             raise InputError(f"The archive that was loaded holds a path that leads out of it ({info.filename!r}).")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise InputError(f"The archive that was loaded holds a link ({info.filename!r}).")

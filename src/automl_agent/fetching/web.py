@@ -42,7 +42,7 @@ LONGEST_ANSWER = 16 * 2**20
 BUSY = (429, 503)
 BUSY_PAUSE = 1.0
 """Seconds before a busy server that names no time is asked again; each further wait is twice as long."""
-_MARKUP = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(rb"\s*(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
 
 
 class WebError(InputError):

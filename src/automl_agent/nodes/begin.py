@@ -7,6 +7,7 @@ from typing import Any
 
 from automl_agent.delivery.publish import check_free
 from automl_agent.errors import InputError
+from automl_agent.execution.artifacts import has_private_folder
 from automl_agent.execution.finished import find_finished, taken_over
 from automl_agent.execution.home import prepare_home
 from automl_agent.execution.runs import new_run_id
@@ -74,12 +75,21 @@ def begin(state: State, stage: Stage) -> dict[str, Any]:
 
 
 def _run_id(state: State, stage: Stage, words: str) -> str:
-    """The thread's name where this graph owns the thread and has not finished a run in it, else a new one."""
+    """The thread's name where this graph owns the thread and has not begun a run in it, else a new one.
+
+    A checkpointer in memory forgets its threads with the process, and the next one may use their names again: what is
+    kept of an earlier run of that name (its clock, its grade of the locked test) must not become this one's.
+    """
     if stage.thread_id and not stage.embedded and not state.get("run_id"):
         safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in stage.thread_id).strip(".")[:80]
-        if safe:
+        if safe and (not has_private_folder(stage.settings.home_path, safe) or _of_command_line(stage, safe)):
             return safe
     return new_run_id(words)
+
+
+def _of_command_line(stage: Stage, run_id: str) -> bool:
+    """Whether the command line gave this name, whose runs begin once."""
+    return (stage.settings.home_path / "runs" / run_id / "manifest.json").exists()
 
 
 def _check_writable(out: Path) -> None:

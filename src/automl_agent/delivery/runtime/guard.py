@@ -20,6 +20,9 @@ HEAD_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """In which a client must have read an answer that it is slow to take."""
 MAX_CONNECTIONS = 256
+WAITING = 8
+"""Bodies that may be on their way at once, as a multiple of the predictions: a client that sends its body slowly takes
+the place of no prediction."""
 OPEN_PATHS = ("/healthz", "/readyz")
 log = logging.getLogger("bundle")
 BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -78,7 +81,7 @@ class Guard:
 
     def __init__(self, app: Any, *, token: str, in_flight: int, counters: Counter[str], limit: int) -> None:
         self.app, self.token, self.free, self.counters = app, token.encode(), in_flight, counters
-        self.limit = limit
+        self.limit, self.room = limit, WAITING * max(1, in_flight)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -117,16 +120,22 @@ class Guard:
             return await refuse(411, "Content-Length is needed", identity)(scope, receive, send)
         if len(length) > 15 or int(length) > self.limit:
             return await refuse(413, f"the body may have {self.limit} bytes at most", identity)(scope, receive, send)
+        busy = refuse(429, "too many requests at once", identity, {"Retry-After": "1"})
+        if self.free <= 0 or self.room <= 0:
+            return await busy(scope, receive, send)
+        self.room -= 1
+        try:
+            body = await asyncio.wait_for(_read(receive), BODY_SECONDS)
+        except TimeoutError:
+            return await refuse(408, "the body came too slowly", identity)(scope, receive, send)
+        finally:
+            self.room += 1
+        if len(body) != int(length):
+            return await refuse(400, "the body ended early", identity)(scope, receive, send)
         if self.free <= 0:
-            return await refuse(429, "too many requests at once", identity, {"Retry-After": "1"})(scope, receive, send)
+            return await busy(scope, receive, send)
         self.free -= 1
         try:
-            try:
-                body = await asyncio.wait_for(_read(receive), BODY_SECONDS)
-            except TimeoutError:
-                return await refuse(408, "the body came too slowly", identity)(scope, receive, send)
-            if len(body) != int(length):
-                return await refuse(400, "the body ended early", identity)(scope, receive, send)
             return await self.app(scope, _replay(body, receive), send)
         finally:
             self.free += 1

@@ -35,6 +35,8 @@ BODY_ROWS = 4
 """Rows of the greatest length that a request may hold in any case."""
 MAX_ROWS = 1_000
 MAX_REASONS = 100
+MAX_OCCLUDED = 50_000
+"""Rows times columns that reasons are given for at most: each is a prediction."""
 """Reasons cost one prediction per row and column: they are given for at most so many rows at once."""
 MAX_PROBLEMS = 20
 """Of a request that does not fit: so many are said, and so many unknown fields of a row looked at."""
@@ -201,8 +203,9 @@ def build_app(model: Ensemble, *, token: str = "", in_flight: int = 8) -> Any:
     def predict(request: Request, body: Body) -> JSONResponse:  # type: ignore[valid-type]
         if problem:
             return refuse(503, problem, request.state.request_id)
-        if body.reasons and len(body.rows) > MAX_REASONS:  # type: ignore[attr-defined]
-            text = f"reasons are given for at most {MAX_REASONS} rows"
+        most = max(1, min(MAX_REASONS, MAX_OCCLUDED // max(1, len(model.columns))))
+        if body.reasons and len(body.rows) > most:  # type: ignore[attr-defined]
+            text = f"reasons are given for at most {most} rows"
             return refuse(422, text, request.state.request_id)
         given = [row.model_dump(by_alias=True, exclude_unset=True) for row in body.rows]  # type: ignore[attr-defined]
         result = answer(model, given, reasons=body.reasons)  # type: ignore[attr-defined]

@@ -7,10 +7,13 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from automl_agent.execution.sandbox.kernel import NOBODY
+
+LONGEST_PATH = 4_000
+"""Letters of a path that the system takes; what lies deeper is not looked at."""
 
 
 @contextmanager
@@ -46,9 +49,13 @@ def kept_accessible(work: str) -> Iterator[None]:
 def _entries(folder: str) -> Iterator[Path]:
     """A folder and everything below it, links not followed. Nothing runs in it meanwhile."""
     yield Path(folder)
-    for root, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            yield Path(root, name)
+    waiting = [folder]
+    while waiting:  # not `os.walk`, which calls itself for each level in Python before 3.12
+        found: list[os.DirEntry[str]] = []
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            found = [entry for entry in entries if len(entry.path) < LONGEST_PATH]
+        yield from map(Path, found)
+        waiting += [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
 
 
 def _linked(path: Path) -> bool:

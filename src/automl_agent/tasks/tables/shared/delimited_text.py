@@ -25,6 +25,8 @@ BLOCK = 8 * 2**20
 """Bytes of a text file that are looked at together where its lines are plain."""
 MAX_CELL = 64 * 2**20
 """Letters."""
+SPARSE_CELLS, SPARSE = 20_000_000, 100
+"""A table of more cells must hold one of so many."""
 
 Loaded = tuple[pd.DataFrame, dict[str, list[int]]]
 """A frame, and positions of what was odd, as `table_files.load` tells it."""
@@ -265,6 +267,7 @@ def _parse_csv(
     width, start = len(first), 0
     odd: dict[str, list[int]] = {"short": [], "long": []}
     parts: list[list[pa.Array]] = []
+    given = 0
     for chunk in chunks:
         columns = None
         if isinstance(chunk, tuple):
@@ -274,13 +277,30 @@ def _parse_csv(
             if count != (len(columns[0]) if columns else len(chunk)):
                 raise NotPlainError
         if columns is None:
+            given += sum(map(len, chunk))
+            check_filled(given + width, start + len(chunk), width)
             columns = _cut(chunk, width, start, odd)
+        else:
+            given += width * len(columns[0])
         parts.append(columns)
         start += len(columns[0])
     names = clean_names(first)
     odd["repeated"] = renamed(first, names)
     table = pa.table([pa.chunked_array([part[i] for part in parts], pa.string()) for i in range(width)], names=names)
     return table.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get), odd
+
+
+def check_filled(given: int, rows: int, columns: int) -> None:
+    """Refuse a table that is nearly empty and would be huge: a small file can claim any number of cells.
+
+    Args:
+        given: cells that the file holds.
+
+    Raises:
+        ValueError: says how many there would be.
+    """
+    if rows * columns > max(SPARSE_CELLS, SPARSE * given):
+        raise ValueError(f"as a table it would have {rows * columns:,} cells or more, and it holds {given:,} values")
 
 
 def _cut(rows: list[list[str]], width: int, start: int, odd: dict[str, list[int]]) -> list[Any]:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 from column_names import clean_names, renamed
-from delimited_text import CHUNK, Loaded, NotPlainError, count_csv, csv_column, read_csv
+from delimited_text import CHUNK, Loaded, NotPlainError, check_filled, count_csv, csv_column, read_csv
 
 MAX_CELLS = 10**9
 
@@ -274,7 +274,7 @@ def _read_excel(
             rows: list[tuple[Any, ...]] = []
             for name in names:
                 every = (row for row in book[name].iter_rows(values_only=True) if any(cell is not None for cell in row))
-                rows = list(itertools.islice(every, limit + 1 if limit else None))
+                rows = _filled_rows(itertools.islice(every, limit + 1 if limit else None))
                 if rows:
                     break
     except (KeyError, TypeError, AttributeError, zipfile.BadZipFile, SyntaxError) as error:
@@ -286,6 +286,18 @@ def _read_excel(
     names = clean_names(header)
     columns = [list(column) for column in zip(*cells, strict=True)]
     return _wanted(_from_columns(names, columns), wanted), {"repeated": renamed(header, names)}
+
+
+def _filled_rows(every: Iterator[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """All rows; openpyxl fills each up to its last cell, wherever that is."""
+    rows: list[tuple[Any, ...]] = []
+    given = claimed = 0
+    for row in every:
+        rows.append(row)
+        given += sum(cell is not None for cell in row)
+        claimed += len(row)
+        check_filled(given, 1, claimed)
+    return rows
 
 
 def _wanted(frame: pd.DataFrame, wanted: np.ndarray[Any, Any] | None) -> pd.DataFrame:
@@ -315,6 +327,7 @@ def _parse_json(stream: BinaryIO, _options: dict[str, Any], limit: int | None) -
             return _from_columns(clean_names(found), [value[:limit] for value in lists]), {}
         if len(found) and all(isinstance(value, dict) for value in found.values()):  # pandas' "columns"
             keys = list(dict.fromkeys(key for value in found.values() for key in value))[:limit]
+            check_filled(sum(map(len, found.values())), len(keys), len(found))
             return _from_columns(clean_names(found), [[value.get(key) for key in keys] for value in found.values()]), {}
         found = lists[0] if len(lists) == 1 else [found]
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
@@ -355,6 +368,7 @@ def _read_jsonl(
 
 def _from_records(rows: list[dict[str, Any]]) -> pd.DataFrame:
     names = list(dict.fromkeys(name for row in rows for name in row))
+    check_filled(sum(map(len, rows)), len(rows), len(names))
     return _from_columns(clean_names(names), [[row.get(name) for row in rows] for name in names])
 
 

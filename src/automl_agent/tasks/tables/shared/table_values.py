@@ -27,7 +27,7 @@ LARGEST_WEIGHT = 1e100
 
 # ---------------------------------------------------------------- single values
 
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?((?i:inf)((?i:inity))?|(?i:nan))", re.ASCII)
+_PLAIN = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?((?i:inf)((?i:inity))?|(?i:nan))", re.ASCII)
 _SIGNS = re.compile(r"[$€£¥%\s'’\u00a0\u202f]|USD|EUR|GBP|CHF|JPY")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
