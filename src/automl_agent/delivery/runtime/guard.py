@@ -134,11 +134,18 @@ class Guard:
             return await refuse(400, "the body ended early", identity)(scope, receive, send)
         if self.free <= 0:
             return await busy(scope, receive, send)
+        answer: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            answer.append(message)
+
         self.free -= 1
         try:
-            return await self.app(scope, _replay(body, receive), send)
+            await self.app(scope, _replay(body, receive), keep)
         finally:
             self.free += 1
+        for message in answer:  # only now: who is slow to read takes the place of no prediction either
+            await send(message)
 
 
 async def _read(receive: Any) -> bytes:
