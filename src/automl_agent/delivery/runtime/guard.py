@@ -146,6 +146,7 @@ class Guard:
             self.free += 1
         for message in answer:  # only now: who is slow to read takes the place of no prediction either
             await send(message)
+        return None
 
 
 async def _read(receive: Any) -> bytes:
