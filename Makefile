@@ -29,6 +29,7 @@ unit: $(VENV)/.installed
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-reliability: $(VENV)/.installed
+	$(BIN)/python benchmarks/sets.py
 	$(BIN)/pytest -m long --timeout 7200 --durations 0
 
 # known vulnerabilities of all that is installed, as the package index tells them

@@ -147,7 +147,7 @@ def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
     assert errors >= len(moments) / 2
     seen = {name: disk.seen / name if name == where else place for name, place in places.items()}
     assert_delivered(seen["out"], seen["home"])
-    figure(f"{errors} of {errors} times that the disk of {where} was full told in one line, and resumed")
+    figure(f"disk of {where} full: {errors} of {len(moments)} moments told in one line, and resumed")
 
 
 def test_a_run_that_starts_or_goes_on_while_the_disk_is_full_says_so(disk: Disk, tmp_path: Path) -> None:
