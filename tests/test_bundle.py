@@ -244,7 +244,7 @@ def test_candidates_of_one_name_stay_apart(tmp_path: Path) -> None:
 def folder(path: Path, text: str) -> Path:
     path.mkdir(parents=True)
     (path / "file").write_text(text)
-    (path / "manifest.json").write_text("{}")
+    (path / "manifest.json").write_text('{"run_id": "r", "files": {}}')
     return path
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -205,11 +205,9 @@ def test_clients_that_send_their_bodies_slowly_take_no_prediction_from_others(ho
             client = slow.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         time.sleep(0.3)
-        answer = checks._post(
-            http.client.HTTPConnection("127.0.0.1", port, timeout=5),
-            json.loads((home / "bundle" / "sample_request.json").read_text()),
-        )
-        assert answer["predictions"]
+        other = slow.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)))
+        sample = json.loads((home / "bundle" / "sample_request.json").read_text())
+        assert checks._post(other, sample)["predictions"]
 
 
 def test_sigterm_ends_the_server(home: Path) -> None:

@@ -229,7 +229,9 @@ def test_serve_becomes_the_bundles_own_server(tmp_path: Path, monkeypatch: pytes
     called: list[list[str]] = []
     monkeypatch.setattr("os.execv", lambda _path, argv: called.append(argv) or 0)
     assert command.main(["serve", "r", "--port", "9000"]) == 0
-    assert called == [[sys.executable, str(tmp_path / "r/bundle/serve.py"), "--host", "127.0.0.1", "--port", "9000"]]
+    ((python, *_, script, host, address, option, port),) = called
+    assert (python, script) == (sys.executable, str(tmp_path / "r/bundle/serve.py"))
+    assert (host, address, option, port) == ("--host", "127.0.0.1", "--port", "9000")
 
 
 def test_questions_are_answered_by_number_by_name_or_not_at_all() -> None:

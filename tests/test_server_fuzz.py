@@ -198,8 +198,8 @@ STALLS = [
 def test_clients_that_stall_are_cut_off_and_the_others_are_answered(
     bundle: Path, tmp_path: Path, limits: str, each: int, waves: int, figure: Callable[[str], None]
 ) -> None:
-    with started(bundle, tmp_path / "log", limits=limits) as server:
-        asked_properly(server, LARGE, each)
+    with started(bundle, tmp_path / "log", "--in-flight", str(2 * each), limits=limits) as server:
+        asked_properly(server, LARGE, 2 * each)
         memory, seconds, waits = [server.resident_mb()], 0.0, list[float]()
         for _ in range(waves):
             cut, waited = stalled(server, each)

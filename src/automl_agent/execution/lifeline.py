@@ -30,6 +30,7 @@ def hook(place, own=os.path.dirname(os.path.realpath(sys.argv[1]))):
         raise ImportError
     return importlib.machinery.FileFinder(place, (Source, [".py"]))
 sys.path_hooks.insert(0, hook)
+sys.path_importer_cache.clear()
 """
 """Before `RUN`: what lies beside the script is imported from its source. Bytecode there may be of somebody else, and no
 checksum of a bundle speaks of it."""
