@@ -25,8 +25,8 @@ STAGES = (
     "verify_request",
     "parse_request",
     "acquire_data",
+    "retrieve_knowledge",  # runs beside the baseline: killed first, while neither can have ended
     "baseline",
-    "retrieve_knowledge",
     "make_plans",
     "agent_data",
     "agent_model",
