@@ -86,8 +86,9 @@ def pool() -> Iterator[LocalPool]:
     pool.close()
 
 
-def job(name: str, *, timeout: float | None = None, memory_mb: float | None = None, **arguments: object) -> Job:
-    return Job(f"pool_jobs:{name}", arguments, timeout=timeout, memory_mb=memory_mb)
+def job(name: str, *, timeout: float | None = None, memory_mb: float | None = None, ahead: bool = False,
+        **arguments: object) -> Job:  # fmt: skip
+    return Job(f"pool_jobs:{name}", arguments, timeout=timeout, memory_mb=memory_mb, ahead=ahead)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -104,6 +105,20 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def test_what_ends_something_begun_goes_ahead_of_what_waits() -> None:
+    pool, ended = LocalPool(1, preload=()), list[str]()
+    try:
+        futures = {name: pool.submit(job("sleep", seconds=0.3, ahead=name.startswith("ahead")))
+                   for name in ("running", "first", "second", "ahead", "ahead too")}  # fmt: skip
+        for name, future in futures.items():
+            future.add_done_callback(lambda _, name=name: ended.append(name))
+        wait(futures.values(), timeout=30)
+    finally:
+        pool.close()
+    ended.remove("running")  # the worker may have taken it before the others were there, or not
+    assert ended == ["ahead", "ahead too", "first", "second"]
 
 
 def failure(pool: LocalPool, wanted: Job) -> JobError:

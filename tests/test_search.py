@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -282,7 +282,7 @@ def test_what_outgrows_memory_on_all_rows_is_trained_on_fewer(runner, room):
     works = [Work(CandidateChoice(candidate=n, params=GOOD), (), "p", "test") for n in ("linear", "lightgbm")]
     probes = runner.run(works, probe, until=time.monotonic() + 30)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
-    search._tune = lambda: None
+    search._tune = search._more_folds = lambda: None
     search._cost = lambda trial: 0.01
     full = search.run(probes)
     rows = {ROWS: {0}, 120_000: {100_000}, 0: set()}[room]
@@ -621,21 +621,110 @@ def test_costs_are_corrected_by_what_full_trainings_took(runner):
 
 
 def test_fewer_folds_are_trained_where_the_best_candidates_would_not_all_end(runner):
-    runner.profile = table_profile(runner, 100_000, 60).model_copy(update={"folds": 5})
+    runner.profile = table_profile(runner, 10_000, 60).model_copy(update={"folds": 5})
     search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     names = ("linear", "lightgbm", "catboost", "extra_trees")
 
-    def folds(seconds):
-        search.tried = [some_trial(name, {}, 0.8, seconds=seconds) for name in names]
+    def folds(seconds, rows=0):
+        search.tried = [some_trial(name, {}, 0.8, seconds=seconds, rows=rows) for name in names]
         return search._affordable_folds()
 
-    few, some, many = folds(2.0), folds(0.75), folds(0.1)
+    few, some, many = folds(30.0), folds(8.0), folds(1.0)
     assert few == 2 < some < many == 5
     runner.max_trials = 20
-    assert folds(2.0) == 5  # the clock must not decide
+    assert folds(30.0) == 5  # the clock must not decide
     runner.max_trials = None
     runner.task = runner.task.model_copy(update={"time": "day"})
-    assert folds(2.0) == 5  # the last times are those that count
+    assert folds(30.0) == 5  # the last times are those that count
+    runner.task = runner.task.model_copy(update={"time": None})
+    runner.profile = table_profile(runner, 100_000, 60).model_copy(update={"folds": 5})
+    assert folds(0.1, rows=3000) == 2  # what some of the rows promise is a guess
+
+
+def test_what_would_ship_is_trained_on_more_folds_in_the_time_that_is_left(runner):
+    works = [Work(CandidateChoice(candidate="linear", params=p), (), "p", "test") for p in (GOOD, POOR)]
+    begun = Fidelity(rows=0, folds=2)
+
+    def extended(seconds):
+        search = Search(runner, until=time.monotonic() + seconds, on_better=lambda trial: None)
+        search.full, search.whole = runner.run(works, begun, until=time.monotonic() + 30), begun
+        assert 0 <= search._finals < 30
+        runner.pool.jobs.clear()
+        search._more_folds()
+        return search
+
+    late = extended(0.0)
+    assert not runner.pool.jobs and late.whole == begun and len(late.full) == 2
+    early = extended(60.0)
+    assert {job.arguments["fold"] for job in runner.pool.jobs} == {2}, "those trained before are not trained again"
+    assert early.whole.folds == FOLDS == early.full[0].fidelity.folds
+    assert early.full[0].params == GOOD
+    assert early._finals == 0
+    limited(runner, "latency_ms", 3.5)  # has room for one model of 2 ms
+    tight = extended(60.0)
+    assert not runner.pool.jobs and tight.whole == begun
+
+
+def test_a_fold_that_fails_at_the_end_loses_nothing(runner):
+    works, begun = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")], Fidelity(rows=0, folds=2)
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    search.full, search.whole = runner.run(works, begun, until=time.monotonic() + 30), begun
+    broken = Future()
+    broken.set_exception(JobError("ValueError: odd"))
+    runner.pool.submit = lambda job: broken
+    search._more_folds()
+    assert search.whole == begun and [trial.score for trial in search.full] != [None]
+
+
+def test_the_best_data_steps_are_tried_with_the_other_candidates(runner):
+    """Not where they can do nothing for a candidate, nor again, nor beyond the trials allowed."""
+
+    def crossed(best_steps, **changed):
+        search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+        fidelity = probe_fidelity(runner.family, runner.profile)
+        search.tried = [
+            some_trial(name, GOOD, score, rows=fidelity.rows, folds=fidelity.folds).model_copy(
+                update={"steps": steps, "plan": name})
+            for name, score, steps in (("lightgbm", 0.9, best_steps), ("catboost", 0.8, ()), ("linear", 0.7, ()))
+        ]  # fmt: skip
+        for name, value in changed.items():
+            setattr(runner, name, value)
+        return {(trial.candidate, trial.steps, trial.origin) for trial in search._crossover()}
+
+    pairs = ("interactions",)
+    assert crossed(pairs) == {("catboost", pairs, "crossover"), ("linear", pairs, "crossover")}
+    assert crossed(()) == set()
+    assert crossed(("splines",)) == {("linear", ("splines",), "crossover")}, "trees split by rank"
+    assert crossed(("interactions", "target_encoding"), max_trials=3, count=0) == set()
+
+
+def test_what_is_far_behind_gets_little_time(runner):
+    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
+    probe = probe_fidelity(runner.family, runner.profile)
+    best, near, far = (some_trial(f"m{score}", {}, score, rows=probe.rows, folds=probe.folds)
+                       for score in (0.9, 0.895, 0.5))  # fmt: skip
+    search.tried = [best, near, far]
+    assert search._worth(best) == 1.0 > search._worth(near) > 0.3 > search._worth(far) > 0
+
+
+def test_a_worker_tunes_while_something_long_is_under_way(runner):
+    submit, workers = runner.pool.submit, ThreadPoolExecutor(2)
+
+    def slow(job):
+        if "extra_trees" not in job.arguments["candidate"] or job.arguments["fold"] == 0:
+            return submit(job)
+        return workers.submit(lambda: (time.sleep(1.5), submit(job).result())[1])
+
+    works = [Work(CandidateChoice(candidate=name, params=GOOD), (), "p", "test") for name in ("linear", "extra_trees")]
+    fidelity = probe_fidelity(runner.family, runner.profile)
+    probes = runner.run(works, fidelity, until=time.monotonic() + 30)
+    runner.pool.submit = slow
+    search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
+    search.tried = list(probes)
+    search._promote(search._queue(probes))
+    workers.shutdown()
+    assert {"linear", "extra_trees"} <= {trial.candidate for trial in search.full}
+    assert any(trial.origin == "tuning" for trial in search.tried)
 
 
 def test_what_has_no_room_beside_another_is_trained_after_it(runner):

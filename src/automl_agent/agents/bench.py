@@ -12,13 +12,13 @@ from automl_agent.events import CodeJudged
 from automl_agent.records import CandidateChoice, CodeModule, DataProfile, Fidelity, Measurement, TaskSpec, Trial
 from automl_agent.search.rungs import probe_fidelity
 from automl_agent.search.runner import TrialRunner, Work, ranked
-from automl_agent.tasks.family import MetricSpec, TaskFamily, loss
+from automl_agent.tasks.family import MetricSpec, TaskFamily, improvement
 
 if TYPE_CHECKING:
     from automl_agent.agents.language_model import LanguageModel
 
 
-UNEVEN = 3.0
+UNEVEN = 2.0
 """What one fit may take, as a multiple of an even share: most take less."""
 
 
@@ -93,10 +93,7 @@ class Bench:
 
     def improvement(self, score: float, base: float) -> float:
         """By how much a score is better than another, as a share of what is left to a perfect one."""
-        metric = self.metric
-        difference = loss(metric, base) - loss(metric, score)
-        left = abs(metric.high - base) if metric.high is not None and metric.higher_is_better else abs(base)
-        return difference / max(left, 1e-9)
+        return improvement(self.metric, score, base)
 
     def judged(self, module: CodeModule) -> None:
         """Note what became of a module, and say so."""

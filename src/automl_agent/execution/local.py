@@ -22,7 +22,8 @@ from automl_agent.execution.worker import PRELOAD
 
 
 class LocalPool:
-    """The workers of one run (see `protocol.Pool`). Threads may share it; jobs run first in, first out."""
+    """The workers of one run (see `protocol.Pool`). Threads may share it; jobs run first in, first out,
+    but for those that go ahead."""
 
     def __init__(self, size: int, *, preload: Sequence[str] = PRELOAD, idle_seconds: float = 120.0) -> None:
         self._board = Board(tuple(preload), idle_seconds, places=max(1, size))
@@ -60,7 +61,7 @@ class LocalPool:
         self._start_threads()
         with self._board.lock:
             if not self._board.closed:
-                self._board.tasks.put(Task(job, future, self._board.epoch))
+                self._board.put(Task(job, future, self._board.epoch))
                 return future
         future.set_exception(cancelled())
         return future
@@ -131,7 +132,7 @@ def _close(board: Board, slots: list[Slot]) -> None:
     with board.lock:
         board.closed = True
         for _ in slots:
-            board.tasks.put(None)
+            board.put(None)
     board.rest()
     _next_epoch(board, slots)
     for slot in slots:

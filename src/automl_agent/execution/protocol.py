@@ -21,6 +21,8 @@ class Job:
     """Resident memory of the worker beyond which the host kills it."""
     imports: tuple[str, ...] = ()
     """Packages that it needs, for a pool that can import them once for all its workers."""
+    ahead: bool = False
+    """Whether it goes before those that wait, since it ends what others have begun. A pool may do without."""
     ends: bool = False
     """Whether the worker ends afterwards: what the job imported and loaded is given back."""
 

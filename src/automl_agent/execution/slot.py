@@ -9,8 +9,9 @@ import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, PriorityQueue
 from typing import Any
 
 from automl_agent.errors import JobError
@@ -63,7 +64,8 @@ class Board:
 
     preload: tuple[str, ...]
     idle_seconds: float
-    tasks: SimpleQueue[Task | None] = field(default_factory=SimpleQueue)
+    _tasks: PriorityQueue[tuple[bool, int, Task | None]] = field(default_factory=PriorityQueue)
+    _numbers: count[int] = field(default_factory=count)
     lock: threading.RLock = field(default_factory=threading.RLock)
     epoch: int = 0
     started: bool = False
@@ -78,6 +80,18 @@ class Board:
     """Holds the temporary files of all workers: a killed one leaves them."""
     _workers: int = 0
     _birth: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, task: Task | None) -> None:
+        """Queue a task, or `None`, which ends the slot that takes it."""
+        self._tasks.put((not (task and task.job.ahead), next(self._numbers), task))
+
+    def take(self) -> Task | None:
+        """The next task: those that go ahead first, else first in, first out.
+
+        Raises:
+            Empty: there was none for `idle_seconds`.
+        """
+        return self._tasks.get(timeout=self.idle_seconds)[-1]
 
     def worker(self, packages: Collection[str] = ()) -> WorkerProcess:
         """A new worker, which has imported `packages` where workers are forked.
@@ -119,7 +133,7 @@ class Board:
             self.killed += 1
             if task.again or self.closed:
                 return False
-            self.tasks.put(replace(task, again=True))
+            self.put(replace(task, again=True))
             return True
 
     def give_up_place(self) -> bool:
@@ -195,7 +209,7 @@ class Slot:
     def _serve(self) -> None:
         while True:
             try:
-                task = self.board.tasks.get(timeout=self.board.idle_seconds)
+                task = self.board.take()
             except Empty:
                 self._retire()
                 self.board.rest()

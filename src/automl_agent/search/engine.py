@@ -5,6 +5,7 @@ One component over the candidates of all plans: the plans compete for one budget
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,37 +16,50 @@ from threading import RLock
 
 from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
-from automl_agent.search.compose import WHOLE, limit_share
-from automl_agent.search.rungs import full_cost, full_fidelity, probe_fidelity
+from automl_agent.search.compose import WHOLE, compose, limit_share
+from automl_agent.search.crossover import crossover
+from automl_agent.search.rungs import BESIDES, cost_of_folds, full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import MEMORY, TrialRunner, Work, ranked
 from automl_agent.search.tuning import Study, Tuner
-from automl_agent.tasks.family import better, loss
+from automl_agent.tasks.family import best, better, improvement, loss
 
 PROMOTED = 6
 """Probed trials that are trained on all rows before tuning begins."""
 BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
+SOON = 0.1
+"""Seconds until a worker that has nothing to do looks again."""
 NOTABLE = 0.5
 """Seconds of fits from which on they tell something about the costs of others."""
-BESIDES = 1.3
-"""What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
-FIRST, SHARE, LIMIT = 0.33, 0.6, 0.3
-"""Of the time left: what the first training on all rows may be expected to take, what all that begin at once, and what
-the first fit may plan with, so that the other folds end in time, too."""
+FIRST, SHARE = 0.33, 0.6
+"""Of the time left: what the first training on all rows may be expected to take, and what all that begin at once."""
+LIMIT, LIMIT_TABLES = 0.3, 0.15
+"""Of the time left, what the first fit may plan with, so that the other folds end in time, too: less for tables, where
+more folds of several models bring more than more rounds of one."""
 MODELS, FEWEST_FOLDS = 4, 2
 """Of the plans' candidates, the best that there should be time to train on all rows, each; where there is not, fewer
 folds are trained, so many at least: other models bring more than other folds of the same."""
 CHANCE, LATE, LATE_TABLES = 10.0, 0.5, 0.25
 """Seconds that must be left for candidates which the plans had no time for, and the share of the time that they get:
 less for tables, where another kind of boosting brings little."""
+FAR, TRIFLE = 0.05, 0.1
+"""A trial that was so much worse than the best one on some of the rows, as a share of what that one left to a perfect
+score, may take 1/e of the time on all rows that one as good may: what is far behind hardly gets into the ensemble. What
+takes less than the second share of the time is trained in any case."""
+CROSSOVER = 0.1
+"""Of the time left, what trying the best data steps with the other candidates may be expected to take."""
 DEFAULTS = 0.02
 """Of the loss, by which another configuration must be better on some of the rows than a candidate's first one to be
 trained on all in its place: few rows favour small models."""
 TUNED, RARER = 6, 2.0
 """Candidates that are tuned at most, and by how much less time each gets than the one before: a quick one is tuned well
 in little."""
+FINALS = 0.4
+"""Of the time for the search, what training the members on all folds may be given at most."""
 FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
+FEWEST = 2
+"""The same where such trials are what ships, or may become it."""
 LEAST_GAIN = 1e-4
 """Of the loss, by which a trial must be better to be promising."""
 FEWEST_ROWS = 500
@@ -78,6 +92,9 @@ class Search:
     """Seconds that the trainings on all rows which run just now are taken to need in sum."""
     _idle: int = 0
     """Tuned configurations since one was promising."""
+    _began: float = 0.0
+    _final: bool = False
+    """Whether what ships has been chosen, and is trained on more folds."""
     _failed: bool = False
     _lock: RLock = field(default_factory=RLock)
 
@@ -95,7 +112,7 @@ class Search:
         fits = [[trial.fit_seconds / max(1, trial.fidelity.folds) for trial in members] for members in self._blends()]
         again = max((min(costs) for costs in fits), default=0.0)
         if self.runner.family.ships == "folds" or not fits:
-            return self.built - again
+            return self.built - again - self._finals
         return self.built - again - WHOLE * max(max(*costs, sum(costs) / self.runner.pool.size) for costs in fits)
 
     @property
@@ -130,10 +147,12 @@ class Search:
     def run(self, probes: Sequence[Trial], known: Sequence[Trial] = ()) -> list[Trial]:
         """Run the search; returns all scored trials at full fidelity, `known` ones of earlier rounds included."""
         profile = self.runner.profile
+        self._began = time.monotonic()
         self.full.extend(trial for trial in known if trial.score is not None)
         self.tried.extend(probes)
         if not any(trial.score is not None for trial in probes):
             self.tried.extend(self._again(probes))
+        self.tried.extend(self._crossover())
         self.whole = self.full[0].fidelity if self.full else full_fidelity(profile, self._affordable_folds())
         for trial in self.tried:
             if trial.fidelity == self.whole and trial.score is not None:
@@ -146,6 +165,8 @@ class Search:
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
             self._promote(self._queue(self.tried))
+        if self._more_folds():
+            self._tune()
         return list({trial.id: trial for trial in self.full}.values())
 
     def _make_do(self) -> None:
@@ -164,22 +185,74 @@ class Search:
         return round(profile.rows_train * max(profile.folds - 1, 1) / profile.folds)
 
     def _affordable_folds(self) -> int:
-        """Folds that there is time to train the best few candidates on, at most what the data have.
+        """Folds that there is time to train the best few candidates on, at most what the data have; few where they were
+        compared on some of the rows only.
 
         All, where trials are counted instead of seconds, and where folds are times: the last ones are those that count.
         """
         folds = self.runner.profile.folds
         if not self.runner.family.probe_cells or self.runner.max_trials is not None or self.runner.task.time:
             return folds
-        leaders = self._queue(self.tried)[:MODELS]
+        if self._probe.rows:  # a rung between: what few rows promise is too rough to train many folds on
+            return min(FEWEST_FOLDS, folds)
+        leaders, profile = self._queue(self.tried)[:MODELS], self.runner.profile
 
         def seconds(folds: int) -> float:
-            profile = self.runner.profile
             return sum(full_cost(trial, profile, folds) for trial in leaders) / self.runner.pool.size
 
         while folds > FEWEST_FOLDS and seconds(folds) > SHARE * self.left:
             folds -= 1
         return folds
+
+    @property
+    def _finals(self) -> float:
+        """Seconds that training what ships on more folds is taken to need, on as many of those that the search makes do
+        without as there should be time for."""
+        lacking = self.runner.profile.folds - self.whole.folds
+        if self._final or lacking <= 0 or not self.full or self.runner.family.ships != "folds":
+            return 0.0
+        most = FINALS * (self.until - self._began)
+        workers = self.runner.pool.size
+        costs = [max(cost_of_folds(members, folds, workers) for members in self._blends())
+                 for folds in range(1, lacking + 1)]  # fmt: skip
+        return max((cost for cost in costs if cost <= most), default=0.0)
+
+    def _more_folds(self) -> bool:
+        """Train what would ship on more folds, as many at once as there are workers, as long as there is time; says
+        whether there was for any.
+
+        What would be no member stays behind with fewer folds, and is no rival any more.
+        """
+        self._final = True
+        most, workers, begun = self.runner.profile.folds, self.runner.pool.size, self.whole.folds
+        if not self.full or begun >= most or self.runner.family.ships != "folds":
+            return False
+        draft = compose(self.runner, self.full)
+        members = [trial for trial in self.full if trial.id in draft.weights]
+        while draft.folds >= begun and self.whole.folds < most:  # fewer where a limit allows no more models
+            step = min(workers, most - self.whole.folds)
+            folds = next((n for n in range(step, 0, -1) if cost_of_folds(members, n, workers) < self.left), 0)
+            if not folds:
+                break
+            more = self.whole.model_copy(update={"folds": self.whole.folds + folds})
+            works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
+                     for t in members]  # fmt: skip
+            results = self.runner.run(works, more, until=self.end, time_limit=max(1.0, self.left))
+            if not results or any(trial.score is None for trial in results):
+                break
+            self.whole, self.full, members = more, results, results
+        return self.whole.folds > begun
+
+    def _crossover(self) -> list[Trial]:
+        """The data steps of the best trial with the best other candidates, as far as there is time."""
+        runner, seconds = self.runner, CROSSOVER * self.left
+        works = [] if self.full else crossover(runner, self.tried, self._queue(self.tried)[:MODELS], seconds)
+        if runner.max_trials is not None:
+            works = works[: max(0, runner.max_trials - runner.count - MODELS)]
+        if not works:
+            return []
+        limit = runner.fair(len(works), self._probe, 2 * seconds)
+        return runner.run(works, self._probe, until=time.monotonic() + 2 * seconds, time_limit=limit)
 
     def _again(self, probes: Sequence[Trial]) -> list[Trial]:
         """The first comparison once more where it had no time for any trial, quick candidates first: until one has a
@@ -275,7 +348,7 @@ class Search:
             promised = self._promised(probe) if probe is not None else 0.0
             if promised > 0 and trial.fit_seconds > NOTABLE:
                 ratios.append(trial.fit_seconds / promised)
-        return min(max(statistics.median(ratios), 0.7), 3.0) if ratios else 1.0
+        return min(max(statistics.median(ratios), 0.4), 3.0) if ratios else 1.0
 
     def _side_by_side(self, step: Callable[[], bool], folds: int) -> None:
         """Repeat a step until it says that nothing is left, in as many threads as keep all workers busy with trials of
@@ -305,20 +378,38 @@ class Search:
         return [trial for trial in first if self._cost(trial) < self.left]
 
     def _promote(self, queue: Sequence[Trial]) -> None:
-        """Train on all rows, as long as the extrapolated cost fits the time left."""
+        """Train on all rows, as long as the extrapolated cost fits the time left. Workers that have nothing to do
+        because something long is under way tune meanwhile."""
         first = self._first(queue)
         rest = [*first, *(trial for trial in queue if trial not in first)]
+        tuning: dict[frozenset[str], Callable[[], bool]] = {}
+
+        def meanwhile() -> bool:
+            with self._lock:
+                if self._under_way <= 0 or self.left <= 0:
+                    return False
+                trained = frozenset(trial.candidate for trial in self.full)
+                if trained and trained not in tuning:
+                    tuning[trained] = self._tuning()
+            if not trained or not tuning[trained]():
+                time.sleep(SOON)
+            return True
 
         def step() -> bool:
             with self._lock:
-                room = SHARE * self.left - self._under_way
-                fitting = [trial for trial in rest if trial in first or self._cost(trial) < room]
-                if not fitting or self.left <= 0:
+                left = self.left
+                if left <= 0:
                     return False
-                trial = fitting[0]
-                rest.remove(trial)
-                cost = self._cost(trial)
-                self._under_way += cost
+                room, trifle = SHARE * left - self._under_way, TRIFLE * left
+                fitting = [trial for trial in rest
+                           if trial in first or self._cost(trial) < max(self._worth(trial) * room, trifle)]  # fmt: skip
+                trial = fitting[0] if fitting else None
+                if trial is not None:
+                    rest.remove(trial)
+                    cost = self._cost(trial)
+                    self._under_way += cost
+            if trial is None:
+                return meanwhile()
             try:
                 self._train([trial])
             finally:
@@ -328,13 +419,22 @@ class Search:
 
         self._side_by_side(step, self.whole.folds)
 
+    def _worth(self, trial: Trial) -> float:
+        """What share of the time a trial is worth, from 1 down to 0, by how far behind the best one it was; 1 where
+        another kind of model may catch up on more rows, as with texts and images."""
+        metric = self.runner.family.metrics[self.runner.task.metric]
+        scores = [one.score for one in self.tried if one.fidelity == self._probe and one.score is not None]
+        if trial.score is None or not scores or not self.runner.family.probe_cells:
+            return 1.0
+        return math.exp(improvement(metric, trial.score, best(metric, scores)) / FAR)
+
     def _train(self, trials: Sequence[Trial], origin: str | None = None) -> None:
         """Train on all rows, the folds in parallel."""
         works = [
             Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, origin or t.origin)
             for t in trials
         ]
-        limit = max(1.0, self.left * LIMIT)
+        limit = max(1.0, self.left * (LIMIT_TABLES if self.runner.family.probe_cells else LIMIT))
         for result in self.runner.run(works, self.whole, until=self.end, time_limit=limit):
             if result.score is not None:
                 self._keep(result)
@@ -351,11 +451,15 @@ class Search:
     def _tune(self) -> None:
         """Tune the best candidates, the best as long as all others: first what their portfolios have left, then TPE.
         What looks better than all but one of a candidate's earlier trials is trained on all rows and folds."""
+        self._side_by_side(self._tuning(), self._probe.folds)
+
+    def _tuning(self) -> Callable[[], bool]:
+        """A step of tuning, which says whether there was anything to do."""
         studies = self._studies()
 
         def step() -> bool:
             with self._lock:
-                affordable = [study for study in studies if study.cost < self.left and study.promises]
+                affordable = [study for study in studies if 1.5 * study.cost < self.left and study.promises]
                 if not affordable or self._idle >= PATIENCE or not self._time_for_more():
                     return False
                 study = min(affordable, key=lambda study: study.seconds * RARER ** self._place(study))
@@ -373,14 +477,16 @@ class Search:
                 self.tried.append(trial)
                 self._idle = 0 if improved else self._idle + 1
                 study.idle = 0 if improved else study.idle + 1
-            if improved and self._fits_in(trial):
+            if improved and trial.fidelity == self.whole:
+                self._keep(trial)
+            elif improved and self._fits_in(trial):
                 self._train([trial], origin="tuning")
             if self.runner.max_trials is None:
                 with self._lock:
                     study.seconds += time.monotonic() - started - study.cost
             return True
 
-        self._side_by_side(step, self._probe.folds)
+        return step
 
     def _place(self, study: Study) -> int:
         """How many candidates have a better full trial."""
@@ -397,21 +503,25 @@ class Search:
         by_count = self.runner.max_trials is not None  # scoring anew what is known would count
         known = self.full if self.full and not by_count else [t for t in self.tried if t.fidelity == self._probe]
         studies: list[Study] = []
-        for best in ranked(self.runner.family, self.runner.task.metric, self._allowed(known)):
-            candidate = self.runner.candidate(best.candidate)
-            if not candidate.space or best.candidate in {study.base.candidate for study in studies}:
+        for leader in ranked(self.runner.family, self.runner.task.metric, self._allowed(known)):
+            candidate = self.runner.candidate(leader.candidate)
+            if not candidate.space or leader.candidate in {study.base.candidate for study in studies}:
                 continue
-            cost = full_cost(best, self.runner.profile, folds)
-            few = FEW * cost / self.runner.pool.size
+            cost = full_cost(leader, self.runner.profile, folds)
+            few = (FEWEST if self.whole == whole else FEW) * cost / self.runner.pool.size
             fidelity = self._probe if by_count or known is not self.full or few > self.left else whole
+            if self.whole == whole != fidelity and not by_count:
+                continue
             metric = self.runner.family.metrics[self.runner.task.metric]
-            tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(best.candidate))
-            tuner.called = best.candidate
-            if fidelity != self._probe:
-                self.tried.extend(self._scored_on(fidelity, best.candidate))
-            study = Study(tuner, best, fidelity, 1.0 if by_count else cost if fidelity == whole else 0.0)
+            tuner = Tuner(candidate, metric, self.runner.seed, self.spaces.get(leader.candidate))
+            tuner.called = leader.candidate
+            if fidelity == self.whole:
+                self.tried.extend(trial for trial in self.full if trial.candidate == leader.candidate)
+            elif fidelity != self._probe:
+                self.tried.extend(self._scored_on(fidelity, leader.candidate))
+            study = Study(tuner, leader, fidelity, 1.0 if by_count else cost if fidelity == whole else 0.0)
             for trial in self.tried:
-                if (trial.candidate, trial.steps, trial.fidelity) == (best.candidate, best.steps, fidelity):
+                if (trial.candidate, trial.steps, trial.fidelity) == (leader.candidate, leader.steps, fidelity):
                     study.learn(trial)
             studies.append(study)
             if len(studies) == TUNED:

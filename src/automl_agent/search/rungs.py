@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from automl_agent.records import DataProfile, Fidelity, Trial
 from automl_agent.tasks.family import TaskFamily
 
@@ -9,6 +11,8 @@ PROBE_ROWS = 3000
 """Training rows of the lowest rung; hardly larger data are used whole."""
 ROWS_PER_SECOND, MOST_ROWS = 40, 20_000
 """Where costs go by cells, a large budget draws more rows."""
+BESIDES = 1.3
+"""What a trial takes, as a multiple of its fits: predictions, scores and files, too."""
 
 
 def probe_fidelity(family: TaskFamily, profile: DataProfile) -> Fidelity:
@@ -41,3 +45,9 @@ def full_cost(trial: Trial, profile: DataProfile, folds: int | None = None) -> f
     first, *others = trial.fold_seconds or (trial.fit_seconds / max(1, trial.fidelity.folds),)
     each = sum(others) / len(others) if others else first
     return (first + each * (folds - 1) + predictions) * growth
+
+
+def cost_of_folds(trials: Sequence[Trial], folds: int, workers: int) -> float:
+    """Seconds that so many more folds of each of these trials take on so many workers."""
+    each = [BESIDES * trial.fit_seconds / max(1, trial.fidelity.folds) for trial in trials]
+    return max(folds * sum(each) / workers, max(each, default=0.0) * -(-folds // workers))

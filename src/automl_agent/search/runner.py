@@ -351,7 +351,8 @@ class TrialRunner:
             known = _in_flight.get(out)
             if known is None or known.future.done():
                 packages = item.candidate.requires
-                job = Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb, imports=packages)
+                job = Job(FIT_FOLD, arguments, timeout=left, memory_mb=self.memory_mb, imports=packages,
+                          ahead=bool(item.folds))  # fmt: skip
                 future = self.pool.submit(job)
                 known = _in_flight[out] = _InFlight(future)
                 future.add_done_callback(lambda done: _landed(out, done))

@@ -369,5 +369,12 @@ def better(metric: MetricSpec, score: float, than: float) -> bool:
     return loss(metric, score) < loss(metric, than)
 
 
+def improvement(metric: MetricSpec, score: float, base: float) -> float:
+    """By how much a score is better than another, as a share of what is left to a perfect one."""
+    difference = loss(metric, base) - loss(metric, score)
+    left = abs(metric.high - base) if metric.high is not None and metric.higher_is_better else abs(base)
+    return difference / max(left, 1e-9)
+
+
 def best(metric: MetricSpec, scores: Sequence[float]) -> float:
     return min(scores, key=lambda score: loss(metric, score))

@@ -65,13 +65,15 @@ class Model(TableModel):
         refit = len(matrix) <= REFIT_ROWS
         inside, outside = hold_out(target, self.seed)
         train, rate = pool(inside), float(self.params["learning_rate"])
-        rate, most = plan_rounds(self, rate, lambda rounds: fitted(train, rounds, rate), 1 + refit, FASTEST)
+        whole = not self.classifies or len(np.unique(target[inside])) == len(self.present)
+        held_out = pool(outside) if whole else None  # with a class of one row
+        rate, most = plan_rounds(self, rate, lambda rounds: fitted(train, rounds, rate, held_out), 1 + refit, FASTEST)
         most = min(most, int(self.params.get("iterations", most)))
         self.effective = {"learning_rate": rate, "iterations": most}
-        if self.classifies and len(np.unique(target[inside])) < len(self.present):  # a class of one row was held out
+        if held_out is None:
             self.model = fitted(pool(everything), min(most, round(10 / rate)), rate)
             return
-        self.model = fitted(train, most, rate, pool(outside))
+        self.model = fitted(train, most, rate, held_out)
         self.settled = settled(rate, most, self.model.tree_count_)
         if refit:
             self.effective = self.settled

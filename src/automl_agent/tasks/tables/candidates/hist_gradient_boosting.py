@@ -74,14 +74,16 @@ class Model(TableModel):
         if "rounds" in self.params:
             self.model = fitted(int(self.params["rounds"]), rate)
             return
-        rate, most = plan_rounds(self, rate, lambda rounds: fitted(rounds, rate), 1 + refit)
+        stop = {"early_stopping": True, "validation_fraction": HELD_OUT} if self._can_hold_out(target) else {}
+        rate, most = plan_rounds(
+            self, rate, lambda rounds: fitted(rounds, rate, **stop, n_iter_no_change=rounds), 1 + refit
+        )
         most = min(most, int(self.params.get("max_iter", most)))
         self.effective = {"learning_rate": rate, "max_iter": most}
-        if not self._can_hold_out(target):
+        if not stop:
             self.model = fitted(min(most, 100), rate)
             return
-        stop = {"early_stopping": True, "validation_fraction": HELD_OUT, "n_iter_no_change": patience(rate)}
-        self.model = fitted(most, rate, **stop)
+        self.model = fitted(most, rate, **stop, n_iter_no_change=patience(rate))
         self.settled = settled(rate, most, int(np.argmax(self.model.validation_score_)))
         if refit:
             self.effective = self.settled

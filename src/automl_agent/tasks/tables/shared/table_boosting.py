@@ -1,7 +1,8 @@
 """Boosting within a time limit, and LightGBM, which two candidates share.
 
-Time is kept by measuring 20 rounds and extrapolating: when the rounds that a learning rate usually needs do not fit,
-the rate is raised beforehand. Training is never cut by the clock: a low rate cut short is far worse than a high one.
+Time is kept by measuring 20 rounds, without what is done once before the first, and extrapolating: when the rounds that
+a learning rate usually needs do not fit, the rate is raised beforehand. Training is never cut by the clock: a low rate
+cut short is far worse than a high one.
 
 How many rounds are best is found on rows held out of the training rows, then all of them are trained on. The other
 folds of a trial take the number over (`settled`, then the parameter `rounds`) and are trained at once: with 8 folds of
@@ -46,7 +47,8 @@ def plan_rounds(
 
     Args:
         rate: the learning rate wanted.
-        time_rounds: trains so many rounds, to be timed; not called without a time limit.
+        time_rounds: trains so many rounds as they will be trained, to be timed; not called without a time limit. Called
+            twice: the difference is that of the rounds, the rest what a training does once, as sorting values in bins.
         fits: full trainings that will follow.
         fastest: highest learning rate that is worth its time.
 
@@ -56,17 +58,22 @@ def plan_rounds(
     most = min(MOST, round(LONGEST * USUAL / rate))
     if model.seconds_left is None:
         return rate, most
-    started = time.monotonic()
-    time_rounds(TIMED)
-    each = (time.monotonic() - started) / TIMED
+    once, more = (_clocked(time_rounds, rounds) for rounds in (1, 1 + TIMED))
+    each = max(more - once, more / 4) / TIMED
     fewest = max(FEWEST, round(0.6 * USUAL / fastest))
-    model.require(each * fewest * fits, f"Boosting ({fewest} rounds)")
-    affordable = int((model.seconds_left or 0.0) / (each * fits))
+    model.require((once + each * fewest) * fits, f"Boosting ({fewest} rounds)")
+    affordable = int(((model.seconds_left or 0.0) / fits - once) / each)
     needed = round(USUAL / rate)
     if affordable < needed:
         rate = max(rate, min(fastest, USUAL / affordable))
         most = min(MOST, round(LONGEST * USUAL / rate))
     return rate, min(most, affordable)
+
+
+def _clocked(time_rounds: Callable[[int], object], rounds: int) -> float:
+    started = time.monotonic()
+    time_rounds(rounds)
+    return time.monotonic() - started
 
 
 def patience(rate: float) -> int:
@@ -106,16 +113,21 @@ class LightGBMModel(TableModel):
         holdouts = [hold_out(target, self.seed + number) for number in range(3 if rows <= REPEAT_ROWS else 1)]
         refit = rows <= REFIT_ROWS
         first = dataset(holdouts[0][0])
+        held_out = dataset(holdouts[0][1], first).construct()  # and with it the first one
         rate = float(self.params["learning_rate"])
-        rate, most = plan_rounds(self, rate, lambda n: lightgbm.train(settings, first, n), len(holdouts) + refit)
+
+        def trained(rounds: int) -> object:
+            return lightgbm.train(settings, first, rounds, valid_sets=[held_out])
+
+        rate, most = plan_rounds(self, rate, trained, len(holdouts) + refit)
         most = min(most, int(self.params.get("n_estimators", most)))
         settings["learning_rate"] = rate
         self.effective = {"learning_rate": rate, "n_estimators": most}
         best: list[int] = []
         for number, (inside, outside) in enumerate(holdouts):
             train = dataset(inside) if number else first
+            valid = dataset(outside, train) if number else held_out
             stop = lightgbm.early_stopping(patience(rate), verbose=False)
-            valid = dataset(outside, train)
             self.booster = lightgbm.train(settings, train, most, valid_sets=[valid], callbacks=[stop])
             best.append(max(1, self.booster.best_iteration or most))
         self.settled = settled(rate, most, float(np.median(best)))
