@@ -668,12 +668,13 @@ def test_what_would_ship_is_trained_on_more_folds_in_the_time_that_is_left(runne
 def test_a_fold_that_fails_at_the_end_loses_nothing(runner):
     works, begun = [Work(CandidateChoice(candidate="linear", params=GOOD), (), "p", "test")], Fidelity(rows=0, folds=2)
     search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
-    search.full, search.whole = runner.run(works, begun, until=time.monotonic() + 30), begun
+    trained = runner.run(works, begun, until=time.monotonic() + 30)
+    search.full, search.whole = trained, begun
     broken = Future()
     broken.set_exception(JobError("ValueError: odd"))
     runner.pool.submit = lambda job: broken
-    search._more_folds()
-    assert search.whole == begun and [trial.score for trial in search.full] != [None]
+    assert not search._more_folds()
+    assert search.whole == begun and search.full == trained
 
 
 def test_the_best_data_steps_are_tried_with_the_other_candidates(runner):
@@ -695,6 +696,8 @@ def test_the_best_data_steps_are_tried_with_the_other_candidates(runner):
     assert crossed(pairs) == {("catboost", pairs, "crossover"), ("linear", pairs, "crossover")}
     assert crossed(()) == set()
     assert crossed(("splines",)) == {("linear", ("splines",), "crossover")}, "trees split by rank"
+    own = ("interactions", "of a custom agent")
+    assert {name for name, *_ in crossed(own)} == {"catboost", "linear"}
     assert crossed(("interactions", "target_encoding"), max_trials=3, count=0) == set()
 
 

@@ -23,7 +23,8 @@ def crossover(runner: TrialRunner, tried: Sequence[Trial], leaders: Sequence[Tri
     if not leaders:
         return []
     steps = leaders[0].steps
-    useless = {tag for step in steps for tag in runner.family.steps[step].nothing_for}
+    declared = runner.family.steps  # a custom agent may name others
+    useless = {tag for step in steps if step in declared for tag in declared[step].nothing_for}
     known = {(trial.candidate, trial.steps) for trial in tried}
     works = []
     for trial in leaders[1:]:

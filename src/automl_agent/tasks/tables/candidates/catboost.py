@@ -66,7 +66,7 @@ class Model(TableModel):
         inside, outside = hold_out(target, self.seed)
         train, rate = pool(inside), float(self.params["learning_rate"])
         whole = not self.classifies or len(np.unique(target[inside])) == len(self.present)
-        held_out = pool(outside) if whole else None  # with a class of one row
+        held_out = pool(outside) if whole else None  # the one row of a class must not be held out
         rate, most = plan_rounds(self, rate, lambda rounds: fitted(train, rounds, rate, held_out), 1 + refit, FASTEST)
         most = min(most, int(self.params.get("iterations", most)))
         self.effective = {"learning_rate": rate, "iterations": most}
