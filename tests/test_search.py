@@ -23,6 +23,7 @@ from automl_agent.search.budget import ROW_SECONDS, delivery_reserve, quotas, sh
 from automl_agent.search.compose import compose, limit_share
 from automl_agent.search.engine import Search
 from automl_agent.search.estimates import best_temperature, bootstrap_interval, calibrated, cross_fitted, recentre
+from automl_agent.search.promotion import allowed, promising, queue, worth
 from automl_agent.search.rungs import full_cost, probe_fidelity
 from automl_agent.search.runner import FOLLOW, TrialRunner, Work, ranked
 from automl_agent.search.space import narrowed, sampled
@@ -207,7 +208,7 @@ def test_every_candidate_is_trained_on_all_rows_before_the_second_setting_of_any
     search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     promoted = []
     search._train = promoted.extend
-    search._promote(search._queue(probes))
+    search._promote(queue(runner, probes, search.full))
     assert [trial.candidate for trial in promoted[:2]] == ["linear", "lightgbm"]
 
 
@@ -298,8 +299,8 @@ def test_nothing_is_begun_on_all_rows_that_cannot_end(runner):
     probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
     asked = len(runner.pool.jobs)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
-    search._promote(search._queue(probes))
-    search._promote(search._queue(probes))
+    search._promote(queue(runner, probes, search.full))
+    search._promote(queue(runner, probes, search.full))
     assert search.full == [] and len(runner.pool.jobs) == asked
 
 
@@ -400,18 +401,16 @@ def test_probabilities_are_made_to_mean_what_they_say():
 def test_limits_steer_what_is_trained_on_all_rows(runner):
     limited(runner, "latency_ms", 1.5)
     slow, quick = run(runner, GOOD, POOR)
-    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
-    assert search._allowed([slow, quick]) == [quick]
-    assert search._allowed([slow]) == [slow], "better one that breaks the limit than none"
+    assert allowed(runner, [slow, quick]) == [quick]
+    assert allowed(runner, [slow]) == [slow], "better one that breaks the limit than none"
     limited(runner, "memory_mb", 500.0)
     large = quick.model_copy(update={"memory_mb": 600.0})
-    assert search._allowed([slow, large]) == [slow]
+    assert allowed(runner, [slow, large]) == [slow]
     assert limit_share(slow, runner.task.constraints) == 0.0
     limited(runner, "latency_ms", 1.5)
-    search.full = [quick]
     better = slow.model_copy(update={"id": "better", "score": 0.999})
-    assert not search._promising(better)
-    assert search._promising(better.model_copy(update={"latency_ms": quick.latency_ms}))
+    assert not promising(runner, better, tried=[], full=[quick])
+    assert promising(runner, better.model_copy(update={"latency_ms": quick.latency_ms}), tried=[], full=[quick])
 
 
 def test_a_cross_fitted_threshold_is_no_better_than_one_that_saw_the_rows():
@@ -602,11 +601,10 @@ def test_on_few_rows_a_first_configuration_stands_in_for_one_that_is_hardly_bett
     runner.profile = table_profile(runner, 100_000, 60)
     runner.task = runner.task.model_copy(update={"metric": "log_loss"})
     first, small = FAMILY.candidates()["lightgbm"].portfolio[:2]
-    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     near = [some_trial("lightgbm", small, 0.400), some_trial("lightgbm", first, 0.402)]
-    assert [trial.params for trial in search._queue(near)] == [first, small]
+    assert [trial.params for trial in queue(runner, near, full=[])] == [first, small]
     far = [some_trial("lightgbm", small, 0.400), some_trial("lightgbm", first, 0.450)]
-    assert [trial.params for trial in search._queue(far)] == [small, first]
+    assert [trial.params for trial in queue(runner, far, full=[])] == [small, first]
 
 
 def test_costs_are_corrected_by_what_full_trainings_took(runner):
@@ -702,12 +700,11 @@ def test_the_best_data_steps_are_tried_with_the_other_candidates(runner):
 
 
 def test_what_is_far_behind_gets_little_time(runner):
-    search = Search(runner, until=time.monotonic() + 60, on_better=lambda trial: None)
     probe = probe_fidelity(runner.family, runner.profile)
     best, near, far = (some_trial(f"m{score}", {}, score, rows=probe.rows, folds=probe.folds)
                        for score in (0.9, 0.895, 0.5))  # fmt: skip
-    search.tried = [best, near, far]
-    assert search._worth(best) == 1.0 > search._worth(near) > 0.3 > search._worth(far) > 0
+    shares = [worth(runner, trial, [best, near, far]) for trial in (best, near, far)]
+    assert shares[0] == 1.0 > shares[1] > 0.3 > shares[2] > 0
 
 
 def test_a_worker_tunes_while_something_long_is_under_way(runner):
@@ -724,7 +721,7 @@ def test_a_worker_tunes_while_something_long_is_under_way(runner):
     runner.pool.submit = slow
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
     search.tried = list(probes)
-    search._promote(search._queue(probes))
+    search._promote(queue(runner, probes, search.full))
     workers.shutdown()
     assert {"linear", "extra_trees"} <= {trial.candidate for trial in search.full}
     assert any(trial.origin == "tuning" for trial in search.tried)
@@ -737,7 +734,7 @@ def test_what_has_no_room_beside_another_is_trained_after_it(runner):
     probes = runner.run(works, probe_fidelity(runner.family, runner.profile), until=time.monotonic() + 30)
     search = Search(runner, until=time.monotonic() + 20, on_better=lambda trial: None)
     search._cost = lambda trial: 9.0  # of these, two have no room at once
-    search._promote(search._queue(probes))
+    search._promote(queue(runner, probes, search.full))
     assert {trial.candidate for trial in search.full} == {"linear", "extra_trees", "nearest_neighbours"}
 
 

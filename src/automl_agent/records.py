@@ -422,6 +422,11 @@ class Trial(Record):
     error: str = ""
 
     @property
+    def configuration(self) -> tuple[str, str, tuple[str, ...]]:
+        """What was trained, on however many rows and folds."""
+        return self.candidate, str(self.params), self.steps
+
+    @property
     def late(self) -> bool:
         """Whether it was given up, or not begun, for want of time. The beginning decides: an error may quote a column
         that is called "cancelled"."""

@@ -14,7 +14,7 @@ from automl_agent.nodes.make_plans import current_plans
 from automl_agent.nodes.publishing import announce, publish_single
 from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import State
-from automl_agent.records import CandidateChoice, Params, Shortlist, Trial
+from automl_agent.records import Params, Shortlist, Trial
 from automl_agent.search.compose import limit_share
 from automl_agent.search.engine import Search
 from automl_agent.search.runner import TrialRunner, Work, ranked
@@ -102,8 +102,7 @@ def _late(state: State) -> list[Work]:
                   if result.plan in plans and isinstance(result.output, Shortlist)]  # fmt: skip
     works = [Work(choice, (), plan, "agent_model") for plan, shortlist in shortlists for choice in shortlist.late]
     tried = [trial for key, trial in state.get("trials", {}).items() if key.split("/", 1)[0] in plans and trial.late]
-    return works + [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
-                    for t in tried]  # fmt: skip
+    return works + [Work.of(trial) for trial in tried]
 
 
 def _probes(state: State) -> list[Trial]:

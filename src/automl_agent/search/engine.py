@@ -5,7 +5,6 @@ One component over the candidates of all plans: the plans compete for one budget
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +13,16 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import RLock
 
-from automl_agent.records import CandidateChoice, Fidelity, Params, Trial
+from automl_agent.records import Fidelity, Params, Trial
 from automl_agent.search.budget import ROW_SECONDS
-from automl_agent.search.compose import WHOLE, compose, limit_share
+from automl_agent.search.compose import WHOLE, compose
 from automl_agent.search.crossover import crossover
+from automl_agent.search.promotion import PROMOTED, allowed, promising, queue, worth
 from automl_agent.search.rungs import BESIDES, cost_of_folds, full_cost, full_fidelity, probe_fidelity
 from automl_agent.search.runner import MEMORY, TrialRunner, Work, ranked
 from automl_agent.search.tuning import Study, Tuner
-from automl_agent.tasks.family import best, better, improvement, loss
+from automl_agent.tasks.family import better
 
-PROMOTED = 6
-"""Probed trials that are trained on all rows before tuning begins."""
 BLENDED = 4
 """Members that a blend is taken to have before it is composed."""
 SOON = 0.1
@@ -42,15 +40,10 @@ folds are trained, so many at least: other models bring more than other folds of
 CHANCE, LATE, LATE_TABLES = 10.0, 0.5, 0.25
 """Seconds that must be left for candidates which the plans had no time for, and the share of the time that they get:
 less for tables, where another kind of boosting brings little."""
-FAR, TRIFLE = 0.05, 0.1
-"""A trial that was so much worse than the best one on some of the rows, as a share of what that one left to a perfect
-score, may take 1/e of the time on all rows that one as good may: what is far behind hardly gets into the ensemble. What
-takes less than the second share of the time is trained in any case."""
+TRIFLE = 0.1
+"""What takes less than this share of the time left is trained in any case, however far behind it was."""
 CROSSOVER = 0.1
 """Of the time left, what trying the best data steps with the other candidates may be expected to take."""
-DEFAULTS = 0.02
-"""Of the loss, by which another configuration must be better on some of the rows than a candidate's first one to be
-trained on all in its place: few rows favour small models."""
 TUNED, RARER = 6, 2.0
 """Candidates that are tuned at most, and by how much less time each gets than the one before: a quick one is tuned well
 in little."""
@@ -60,8 +53,6 @@ FEW = 6
 """Trials on two folds of all rows that there must be time for, so that tuning does with them."""
 FEWEST = 2
 """The same where such trials are what ships, or may become it."""
-LEAST_GAIN = 1e-4
-"""Of the loss, by which a trial must be better to be promising."""
 FEWEST_ROWS = 500
 """Of all rows, what is trained on at least where memory is too small for more."""
 PATIENCE = 60
@@ -158,13 +149,13 @@ class Search:
             if trial.fidelity == self.whole and trial.score is not None:
                 self._keep(trial)
         if lacking := self._lacking():
-            self._train(self._first(self._queue(self.tried)))
+            self._train(self._first(self._queue()))
             self.tried.extend(self._second_chance(lacking))
-        self._promote(self._queue(self.tried))
+        self._promote(self._queue())
         self._make_do()
         self._tune()
         if self.left > 0:  # tuning brings no more: the best of what it has left aside
-            self._promote(self._queue(self.tried))
+            self._promote(self._queue())
         if self._more_folds():
             self._tune()
         return list({trial.id: trial for trial in self.full}.values())
@@ -176,7 +167,7 @@ class Search:
             if rows <= max(self._probe.rows, FEWEST_ROWS):
                 return
             self.whole = self.whole.model_copy(update={"rows": rows})
-            self._promote(self._queue(self.tried))
+            self._promote(self._queue())
 
     @property
     def _rows(self) -> int:
@@ -195,7 +186,7 @@ class Search:
             return folds
         if self._probe.rows:  # a rung between: what few rows promise is too rough to train many folds on
             return min(FEWEST_FOLDS, folds)
-        leaders, profile = self._queue(self.tried)[:MODELS], self.runner.profile
+        leaders, profile = self._queue()[:MODELS], self.runner.profile
 
         def seconds(folds: int) -> float:
             return sum(full_cost(trial, profile, folds) for trial in leaders) / self.runner.pool.size
@@ -235,9 +226,7 @@ class Search:
             if not folds:
                 break
             more = self.whole.model_copy(update={"folds": self.whole.folds + folds})
-            works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
-                     for t in members]  # fmt: skip
-            results = self.runner.run(works, more, until=self.end, time_limit=max(1.0, self.left))
+            results = self.runner.run(map(Work.of, members), more, until=self.end, time_limit=max(1.0, self.left))
             if not results or any(trial.score is None for trial in results):
                 break
             self.whole, self.full, members = more, results, results
@@ -246,7 +235,7 @@ class Search:
     def _crossover(self) -> list[Trial]:
         """The data steps of the best trial with the best other candidates, as far as there is time."""
         runner, seconds = self.runner, CROSSOVER * self.left
-        works = [] if self.full else crossover(runner, self.tried, self._queue(self.tried)[:MODELS], seconds)
+        works = [] if self.full else crossover(runner, self.tried, self._queue()[:MODELS], seconds)
         if runner.max_trials is not None:
             works = works[: max(0, runner.max_trials - runner.count - MODELS)]
         if not works:
@@ -257,9 +246,8 @@ class Search:
     def _again(self, probes: Sequence[Trial]) -> list[Trial]:
         """The first comparison once more where it had no time for any trial, quick candidates first: until one has a
         score."""
-        unique = {(trial.candidate, str(trial.params), trial.steps): trial for trial in probes}
-        works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
-                 for t in unique.values() if t.fidelity == self._probe]  # fmt: skip
+        unique = {trial.configuration: trial for trial in probes}
+        works = [Work.of(trial) for trial in unique.values() if trial.fidelity == self._probe]
         quick = self.runner.family.probe
         works.sort(key=lambda w: quick.index(w.choice.candidate) if w.choice.candidate in quick else len(quick))
         for work in works[:PROMOTED]:
@@ -292,42 +280,8 @@ class Search:
         limit = seconds * workers / max(workers, len(works) * probe.folds)
         return self.runner.run(works, probe, until=time.monotonic() + seconds, time_limit=limit)
 
-    def _queue(self, probes: Sequence[Trial]) -> list[Trial]:
-        """Best first, but the best of every plan, then of every candidate, before the second of any: diversity is what
-        the ensemble lives on, and few rows tell little of who is good on many."""
-        unique = self._allowed(list({trial.id: trial for trial in probes if trial.fidelity == self._probe}.values()))
-        order = self._defaults_first(ranked(self.runner.family, self.runner.task.metric, unique))
-        done = {(trial.candidate, str(trial.params), trial.steps) for trial in self.full}
-        order = [trial for trial in order if (trial.candidate, str(trial.params), trial.steps) not in done]
-        plans: dict[str, Trial] = {}
-        candidates: dict[str, Trial] = {}
-        for trial in order:
-            plans.setdefault(trial.plan, trial)
-            candidates.setdefault(trial.candidate, trial)
-        queue = {trial.id: trial for trial in (*order[:1], *plans.values(), *candidates.values(), *order)}
-        return list(queue.values())[:PROMOTED]
-
-    def _allowed(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Those whose models keep the limits on latency, size and training time; all where none does."""
-        constraints = self.runner.task.constraints
-        inside = [trial for trial in trials if trial.score is not None and limit_share(trial, constraints) <= 1.0]
-        return inside or list(trials)
-
-    def _defaults_first(self, order: Sequence[Trial]) -> list[Trial]:
-        """The first configuration of a candidate in the place of its best one, where that was hardly better on few
-        rows."""
-        if not self._probe.rows:
-            return list(order)
-        metric = self.runner.family.metrics[self.runner.task.metric]
-        swapped = list(order)
-        for candidate in dict.fromkeys(trial.candidate for trial in order):
-            places = [place for place, trial in enumerate(swapped) if trial.candidate == candidate]
-            first = self.runner.candidate(candidate).portfolio[0]
-            default = next((place for place in places if swapped[place].params == first), places[0])
-            best, other = (loss(metric, swapped[place].score or 0.0) for place in (places[0], default))
-            if other - best <= DEFAULTS * abs(best):
-                swapped[places[0]], swapped[default] = swapped[default], swapped[places[0]]
-        return swapped
+    def _queue(self) -> list[Trial]:
+        return queue(self.runner, self.tried, self.full)
 
     def _cost(self, trial: Trial) -> float:
         """Seconds that a trial is taken to need on all rows: extrapolated, and corrected by how far off that was for
@@ -341,10 +295,10 @@ class Search:
     @property
     def _correction(self) -> float:
         """Median ratio of what full trials took to what their probes had promised."""
-        probes = {(t.candidate, str(t.params), t.steps): t for t in self.tried if t.fidelity == self._probe}
+        probes = {trial.configuration: trial for trial in self.tried if trial.fidelity == self._probe}
         ratios = []
         for trial in self.full:
-            probe = probes.get((trial.candidate, str(trial.params), trial.steps))
+            probe = probes.get(trial.configuration)
             promised = self._promised(probe) if probe is not None else 0.0
             if promised > 0 and trial.fit_seconds > NOTABLE:
                 ratios.append(trial.fit_seconds / promised)
@@ -395,15 +349,17 @@ class Search:
                 time.sleep(SOON)
             return True
 
+        def share(trial: Trial) -> float:
+            return worth(self.runner, trial, self.tried)
+
         def step() -> bool:
             with self._lock:
                 left = self.left
                 if left <= 0:
                     return False
                 room, trifle = SHARE * left - self._under_way, TRIFLE * left
-                fitting = [trial for trial in rest
-                           if trial in first or self._cost(trial) < max(self._worth(trial) * room, trifle)]  # fmt: skip
-                trial = fitting[0] if fitting else None
+                trial = next((one for one in rest if one in first or self._cost(one) < max(share(one) * room, trifle)),
+                             None)  # fmt: skip
                 if trial is not None:
                     rest.remove(trial)
                     cost = self._cost(trial)
@@ -419,21 +375,9 @@ class Search:
 
         self._side_by_side(step, self.whole.folds)
 
-    def _worth(self, trial: Trial) -> float:
-        """What share of the time a trial is worth, from 1 down to 0, by how far behind the best one it was; 1 where
-        another kind of model may catch up on more rows, as with texts and images."""
-        metric = self.runner.family.metrics[self.runner.task.metric]
-        scores = [one.score for one in self.tried if one.fidelity == self._probe and one.score is not None]
-        if trial.score is None or not scores or not self.runner.family.probe_cells:
-            return 1.0
-        return math.exp(improvement(metric, trial.score, best(metric, scores)) / FAR)
-
-    def _train(self, trials: Sequence[Trial], origin: str | None = None) -> None:
+    def _train(self, trials: Sequence[Trial], origin: str = "") -> None:
         """Train on all rows, the folds in parallel."""
-        works = [
-            Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, origin or t.origin)
-            for t in trials
-        ]
+        works = [Work.of(trial, origin) for trial in trials]
         limit = max(1.0, self.left * (LIMIT_TABLES if self.runner.family.probe_cells else LIMIT))
         for result in self.runner.run(works, self.whole, until=self.end, time_limit=limit):
             if result.score is not None:
@@ -473,7 +417,7 @@ class Search:
             (trial,) = trials
             with self._lock:
                 study.tell(token, trial)
-                improved = self._promising(trial)
+                improved = promising(self.runner, trial, self.tried, self.full)
                 self.tried.append(trial)
                 self._idle = 0 if improved else self._idle + 1
                 study.idle = 0 if improved else study.idle + 1
@@ -503,7 +447,7 @@ class Search:
         by_count = self.runner.max_trials is not None  # scoring anew what is known would count
         known = self.full if self.full and not by_count else [t for t in self.tried if t.fidelity == self._probe]
         studies: list[Study] = []
-        for leader in ranked(self.runner.family, self.runner.task.metric, self._allowed(known)):
+        for leader in ranked(self.runner.family, self.runner.task.metric, allowed(self.runner, known)):
             candidate = self.runner.candidate(leader.candidate)
             if not candidate.space or leader.candidate in {study.base.candidate for study in studies}:
                 continue
@@ -530,21 +474,8 @@ class Search:
 
     def _scored_on(self, fidelity: Fidelity, candidate: str) -> list[Trial]:
         """The full trials of a candidate, scored on the first folds only: nothing is trained."""
-        works = [Work(CandidateChoice(candidate=t.candidate, params=t.params), t.steps, t.plan, t.origin)
-                 for t in self.full if t.candidate == candidate]  # fmt: skip
+        works = [Work.of(trial) for trial in self.full if trial.candidate == candidate]
         return self.runner.run(works, fidelity, until=self.end)
-
-    def _promising(self, trial: Trial) -> bool:
-        """Better than all but one of the earlier trials of the same candidate and fidelity, and inside the limits."""
-        if trial.id not in {one.id for one in self._allowed([trial, *self.full])}:
-            return False
-        metric = self.runner.family.metrics[self.runner.task.metric]
-        before = [t for t in self.tried if (t.candidate, t.fidelity) == (trial.candidate, trial.fidelity)]
-        best = ranked(self.runner.family, metric.name, before)[:2]
-        if trial.score is None or not best:
-            return trial.score is not None
-        goal, spread = loss(metric, best[-1].score or 0.0), abs(loss(metric, best[0].score or 0.0))
-        return loss(metric, trial.score) < goal - LEAST_GAIN * spread
 
     def _fits_in(self, trial: Trial) -> bool:
         """Whether a probed trial can be trained on all rows in time: one that cannot is ended with its worker, and the

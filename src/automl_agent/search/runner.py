@@ -40,6 +40,12 @@ class Work:
     plan: str
     origin: str
 
+    @classmethod
+    def of(cls, trial: Trial, origin: str = "") -> Work:
+        """What a trial trained, to be run again or at another fidelity."""
+        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
+        return cls(choice, trial.steps, trial.plan, origin or trial.origin)
+
 
 @dataclass
 class _Running:
@@ -206,8 +212,7 @@ class TrialRunner:
     def fold_folders(self, trial: Trial) -> dict[int, Path]:
         """Folders with the fitted model and predictions of each fold."""
         candidate = self.candidate(trial.candidate)
-        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
-        work = Work(choice, trial.steps, trial.plan, trial.origin)
+        work = Work.of(trial)
         return {
             fold: self.store.folder(self._key(work, candidate, trial.fidelity, fold))
             for fold in range(trial.fidelity.folds)
@@ -249,8 +254,7 @@ class TrialRunner:
             if candidate.generated:  # it is run in the sandbox only
                 continue
             folders = self.fold_folders(trial)
-            work = Work(CandidateChoice(candidate=trial.candidate, params=trial.params), trial.steps, trial.plan, "")
-            out = self.store.folder(self._key(work, candidate, trial.fidelity, _FOLLOWED))
+            out = self.store.folder(self._key(Work.of(trial), candidate, trial.fidelity, _FOLLOWED))
             arguments = {"family": self.family.name, "data": str(self.data), "candidate": str(candidate.path),
                          "fold": self.profile.folds, "model": str(folders[max(folders)]), "out": str(out)}  # fmt: skip
             waiting[trial.id] = out, self.pool.submit(Job(FOLLOW, arguments, timeout=FOLLOW_SECONDS))
@@ -266,8 +270,7 @@ class TrialRunner:
     def _again(self, trial: Trial, fold: int) -> tuple[_Running, Fidelity]:
         """One more fold of a trial."""
         candidate = self.candidate(trial.candidate)
-        choice = CandidateChoice(candidate=trial.candidate, params=trial.params)
-        item = _Running(Work(choice, trial.steps, trial.plan, trial.origin), candidate, trial=trial.id)
+        item = _Running(Work.of(trial), candidate, trial=trial.id)
         item.keys[fold] = self._key(item.work, candidate, trial.fidelity, fold)
         known = self.store.get(item.keys[fold])
         item.anew = known is not None and self._hurried(item.work, known)
