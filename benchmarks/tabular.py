@@ -305,8 +305,9 @@ def report(cells: pd.DataFrame, budget: float) -> str:
     inside = cells.set_index(["set", "seed"]).loc[lambda frame: frame.index.isin(table.index)]
     heads = ("system", "mean rank", "normalised score", "wins of ours (95 %)", "wall s, median", "longest", "CPU used",
              "in the middle", "peak MB, median")  # fmt: skip
-    lines += ["", f"{len(table)} cells of {table.index.get_level_values('set').nunique()} sets, {budget:.0f} s:", "",
-              f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]  # fmt: skip
+    machines = " and ".join(sorted({one["cpu"] or one["system"] for one in inside["machine"]}))
+    lines += ["", f"{len(table)} cells of {table.index.get_level_values('set').nunique()} sets, {budget:.0f} s, "
+              f"{machines}:", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]  # fmt: skip
     for system in systems:
         own = inside[inside["system"] == system]
         won = "" if system == OURS else "{:.2f} ({:.2f} to {:.2f})".format(*wins(table, system))

@@ -312,6 +312,26 @@ def test_agents_decide_which_trials_run(place, few):
     assert all(not steps for _, _, steps in removed)
 
 
+def test_what_an_agent_misspells_is_named_and_left_out(place, few):
+    def misspelt(subtask, bench):
+        choices = [CandidateChoice(candidate="nearest_neighbors"),
+                   CandidateChoice(candidate="nearest_neighbours", params={"neighbours": 3})]  # fmt: skip
+        return Suggestions(choices=choices, steps=("interaction",))
+
+    graph = build_graph(
+        agents=[Agent("misspelt", "", misspelt)], executor=InlineExecutor(), retriever=StaticRetriever(())
+    )
+    settings = Settings(budget=240, trials=16, plans=1, max_revisions=0)
+    events, out = watch(graph, {"request": WORDS, "data": few}, settings)
+    assert out["report"].status in ("delivered", "missed")
+    assert 3 in {trial.params.get("neighbours") for trial in trials(events)}, "the one that there is"
+    remarks = [event.text for event in events if event.kind == "remark" and event.level == "warning"]
+    remarks = [text for text in remarks if "misspelt" in text]
+    assert len(remarks) == 2
+    assert "'nearest_neighbors'" in remarks[0] and "Did you mean 'nearest_neighbours'?" in remarks[0]
+    assert "'interaction'" in remarks[1] and "Did you mean 'interactions'?" in remarks[1]
+
+
 def test_a_tight_limit_ships_fewer_models_that_still_serve_and_retrain(place, few):
     request = {"request": "Predict the diagnosis. An answer within 0.8 ms.", "data": few}
     graph = build_graph(executor=InlineExecutor(), retriever=StaticRetriever(()))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from automl_agent.errors import InputError
 from automl_agent.records import Constraint, DataProfile, TaskSpec
 from automl_agent.tasks.candidate import holds, installed
 from automl_agent.tasks.family import Candidate, TaskFamily
+from automl_agent.tasks.words.text import nearest
 
 _DIGITS = str.maketrans("", "", " -_")
 
@@ -57,6 +61,23 @@ def useful_steps(family: TaskFamily, profile: DataProfile) -> tuple[str, ...]:
         for name, step in family.steps.items()
         if all(holds(rule, profile.meta.get(key)) for key, rule in step.conditions.items())
     )
+
+
+def unknown_names(family: TaskFamily, models: Iterable[str], steps: Iterable[str]) -> dict[str, str]:
+    """What the family does not have, by name, with what it has instead, in words: models that are no candidate files
+    either, and data steps, which its own models pass over."""
+    found = {}
+    for kind, wanted, known in (
+        ("model", models, tuple(family.candidates())),
+        ("data step", steps, tuple(family.steps)),
+    ):
+        for name in wanted:
+            if name not in known and not (kind == "model" and Path(name).is_file()):
+                near = nearest(name, known, 1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                found[name] = (f"{family.name} has no {kind} {name!r}, and does without it.{hint}"
+                               f" There are: {', '.join(known) or 'none'}.")  # fmt: skip
+    return found
 
 
 def meets_wish(candidate: Candidate, constraint: Constraint) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from langgraph.errors import GraphBubbleUp
 
+from automl_agent.agents.allowed import unknown_names
 from automl_agent.agents.base import Agent
 from automl_agent.agents.bench import Bench
 from automl_agent.delivery.words import model_name
@@ -16,6 +17,8 @@ from automl_agent.nodes.stage import Stage
 from automl_agent.nodes.state import AgentInput
 from automl_agent.records import CodeModule, DataRecipe, Shortlist, SubTask, Suggestions, TaskResult
 
+Output = DataRecipe | Shortlist | Suggestions
+
 
 def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     subtask = state["subtask"]
@@ -23,7 +26,7 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     started = time.perf_counter()
     bench = _bench(state, stage)
     try:
-        result = _solved(agent, subtask, bench)
+        result = _solved(agent, subtask, bench, stage)
     except GraphBubbleUp:
         raise
     except Exception as error:  # the boundary to an agent, possibly the caller's own
@@ -37,11 +40,12 @@ def solve_subtask(state: AgentInput, stage: Stage) -> dict[str, Any]:
     return {"results": {key: result}, "counts": {key: bench.runner.count}, "reused": {key: bench.runner.reused}}
 
 
-def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:
+def _solved(agent: Agent, subtask: SubTask, bench: Bench, stage: Stage) -> TaskResult:
     assert agent.run is not None
     output = agent.run(subtask, bench)
     if not isinstance(output, DataRecipe | Shortlist | Suggestions):
         raise ConfigurationError(f"it must return a DataRecipe, Shortlist or Suggestions, not {type(output).__name__}")
+    output = _known(output, agent, bench, stage)
     return TaskResult(
         plan=subtask.plan.id,
         role=agent.name,
@@ -50,6 +54,17 @@ def _solved(agent: Agent, subtask: SubTask, bench: Bench) -> TaskResult:
         modules=tuple(bench.modules),
         summary=_summary(output, bench.modules),
     )
+
+
+def _known(output: Output, agent: Agent, bench: Bench, stage: Stage) -> Output:
+    """An agent's output without models that there are none of, and a remark on each such name."""
+    choices = output.choices if isinstance(output, Shortlist | Suggestions) else ()
+    steps = output.steps if isinstance(output, DataRecipe | Suggestions) else ()
+    unknown = unknown_names(bench.family, [choice.candidate for choice in choices], steps)
+    for text in unknown.values():
+        stage.remark(f"Agent {agent.name} names what there is not: {text}", "warning")
+    known = tuple(choice for choice in choices if choice.candidate not in unknown)
+    return output.model_copy(update={"choices": known}) if len(known) < len(choices) else output
 
 
 def _bench(state: AgentInput, stage: Stage) -> Bench:
@@ -71,12 +86,12 @@ def _bench(state: AgentInput, stage: Stage) -> Bench:
     )
 
 
-def _summary(output: DataRecipe | Shortlist | Suggestions, modules: Sequence[CodeModule]) -> str:
+def _summary(output: Output, modules: Sequence[CodeModule]) -> str:
     written = "".join(f"; {module.kind} module {module.status}: {module.reason}" for module in modules)
     return _decided(output) + written
 
 
-def _decided(output: DataRecipe | Shortlist | Suggestions) -> str:
+def _decided(output: Output) -> str:
     match output:
         case DataRecipe():
             return f"keeps {', '.join(output.steps) or 'no extra step'}; drops {', '.join(output.rejected) or 'none'}"
