@@ -109,7 +109,7 @@ class Search:
     @property
     def built(self) -> float:
         """`time.monotonic()` at which what ships must be fitted: `until`, or earlier where a row of the test takes
-        longer than the reserve of delivery counts (images).
+        longer than the reserve of delivery counts (images, thousands of trees) through all models that ship.
 
         Of each candidate its slowest trial counts: later ones found prepared rows in the memory of their process.
         """
@@ -117,7 +117,8 @@ class Search:
         for trial in (*self.tried, *self.full):
             slowest[trial.candidate] = max(trial.predict_ms, slowest.get(trial.candidate, 0.0))
         blends = [sum(slowest[trial.candidate] for trial in members) for members in self._blends()]
-        row = max(blends, default=0.0) / 1000
+        models = self.whole.folds if self.runner.family.ships == "folds" else 1
+        row = models * max(blends, default=0.0) / 1000
         return self.until - self.runner.profile.rows_test * max(0.0, row - ROW_SECONDS)
 
     def _blends(self) -> list[list[Trial]]:
