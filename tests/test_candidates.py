@@ -384,6 +384,25 @@ def test_fit_fold_does_not_repeat_itself(arguments: dict[str, Any]) -> None:
     assert (out / "oof.npy").stat().st_mtime_ns != stamp
 
 
+def test_fit_fold_keeps_what_another_process_finished_meanwhile(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs on the same data train the same folds, and the first one may be reading what it wrote."""
+    from automl_agent.tasks import jobs
+
+    fit, others = jobs._fit_here, []
+
+    def overtaken(*given: Any) -> dict[str, Any]:
+        monkeypatch.setattr(jobs, "_fit_here", fit)
+        others.append(jobs.fit_fold(**arguments))
+        return fit(*given)
+
+    monkeypatch.setattr(jobs, "_fit_here", overtaken)
+    result, out = jobs.fit_fold(**arguments), Path(arguments["out"])
+    assert [result] == others, "what is remembered is what lies there"
+    assert [path.name for path in out.parent.iterdir()] == ["key"]
+
+
 def test_fit_fold_leaves_nothing_half_written(arguments: dict[str, Any], tmp_path: Path) -> None:
     from automl_agent.tasks.jobs import fit_fold
 

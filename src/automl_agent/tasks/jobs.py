@@ -86,6 +86,8 @@ def fit_fold(
         np.save(begun / "valid.npy", np.asarray(part.valid_rows, dtype=np.int64), allow_pickle=False)
         result |= {"digest": digest(begun)}
         (begun / "result.json").write_text(json.dumps({"call": call, "result": result}), encoding="utf-8")
+        if not anew and (known := _finished(target, call)) is not None:
+            return known  # another process was faster, and its run may be reading these files just now
         _put(begun, target)
     finally:
         shutil.rmtree(begun, ignore_errors=True)
